@@ -1,0 +1,1 @@
+"""What is kept of the meeting rooms: it pulls, keeps and answers."""

@@ -1,0 +1,217 @@
+"""The environment, read strictly: every name is either right or stops the start with a sentence.
+
+Each name may also be given as NAME_FILE, the path of a file that holds the value (the way container
+platforms hand over secrets). An empty value counts as not set.
+"""
+
+import os
+import re
+import secrets
+from collections.abc import Mapping
+from datetime import time
+from pathlib import Path
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import dj_database_url
+
+TRUE = {"1", "true", "yes", "on"}
+FALSE = {"0", "false", "no", "off"}
+DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+
+# One entry a weekday, Monday first: (opens, closes), or None when closed all day.
+OpeningHours = tuple[tuple[time, time] | None, ...]
+
+
+class EnvError(Exception):
+    """A name of the environment has a value that cannot be used; the text says which, why and what to do."""
+
+
+class Env:
+    """Typed reads of one mapping of names to texts.
+
+    In: the mapping, `os.environ` unless told otherwise. Every method raises EnvError on a value it
+    cannot use and returns its default when the name is not set.
+    """
+
+    def __init__(self, source: Mapping[str, str] | None = None) -> None:
+        self._source = os.environ if source is None else source
+
+    def text(self, name: str, default: str = "") -> str:
+        value = self._source.get(name, "").strip()
+        path = self._source.get(f"{name}_FILE", "").strip()
+        if value and path:
+            raise EnvError(f"{name} and {name}_FILE are both set. Set only one of them.")
+        if path:
+            try:
+                value = Path(path).read_text(encoding="utf-8").strip()
+            except (OSError, UnicodeDecodeError) as error:
+                reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+                raise EnvError(f"{name}_FILE names {path}, which cannot be read: {reason}.") from None
+            if not value:
+                raise EnvError(f"{name}_FILE names {path}, which is empty.")
+        return value or default
+
+    def flag(self, name: str, default: bool) -> bool:
+        value = self.text(name)
+        if not value:
+            return default
+        if value.lower() in TRUE:
+            return True
+        if value.lower() in FALSE:
+            return False
+        raise EnvError(f"{name} is '{value}'. Set it to 1 (on) or 0 (off).")
+
+    def number(self, name: str, default: float, least: float, most: float) -> float:
+        value = self.text(name)
+        if not value:
+            return default
+        try:
+            number = float(value)
+        except ValueError:
+            number = float("nan")
+        if not least <= number <= most:
+            raise EnvError(f"{name} is '{value}'. Set it to a number from {least:g} to {most:g}.")
+        return number
+
+    def whole(self, name: str, default: int | None, least: int, most: int) -> int | None:
+        value = self.text(name)
+        if not value:
+            return default
+        if not re.fullmatch(r"\d{1,9}", value, re.ASCII) or not least <= int(value) <= most:
+            raise EnvError(f"{name} is '{value}'. Set it to a whole number from {least} to {most}.")
+        return int(value)
+
+    def words(self, name: str, default: tuple[str, ...] = ()) -> list[str]:
+        """Several values, parted by commas or blanks."""
+        return [word for word in re.split(r"[,\s]+", self.text(name)) if word] or list(default)
+
+    def hosts(self, name: str, default: tuple[str, ...]) -> list[str]:
+        hosts = self.words(name, default)
+        for host in hosts:
+            if "/" in host or "://" in host:
+                raise EnvError(f"{name} has '{host}'. Give host names only, such as rooms.example.com.")
+        return hosts
+
+    def origins(self, name: str) -> list[str]:
+        origins = self.words(name)
+        for origin in origins:
+            if not re.fullmatch(r"https?://[^/\s]+", origin):
+                raise EnvError(f"{name} has '{origin}'. Give whole origins, such as https://rooms.example.com.")
+        return origins
+
+    def zone(self, name: str, default: str) -> str:
+        value = self.text(name, default)
+        try:
+            ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            raise EnvError(f"{name} is '{value}', no known time zone. Try Asia/Shanghai.") from None
+        return value
+
+    def url(self, name: str, default: str) -> str:
+        """An http(s) address, with a slash at its end."""
+        value = self.text(name, default)
+        try:
+            parts = urlsplit(value)
+            good = parts.scheme in {"http", "https"} and bool(parts.hostname) and (parts.port or 1) > 0
+        except ValueError:
+            good = False
+        if not good or parts.query or parts.fragment or parts.username:
+            # The value itself is not repeated: somebody may have put a password into it.
+            raise EnvError(f"{name} is no web address. Set it to one such as {default or 'https://host/path/'}.")
+        return value.rstrip("/") + "/"
+
+    def choice(self, name: str, pattern: str, default: str, example: str) -> str:
+        value = self.text(name, default)
+        if not re.match(pattern, value):
+            raise EnvError(f"{name} cannot be used. Set it to something like {example}.")
+        return value
+
+    def database(self, name: str, folder: Path) -> dict[str, object]:
+        """Django's settings of the database: PostgreSQL by its URL, else SQLite in `folder`."""
+        value = self.text(name)
+        if not value:
+            return {"ENGINE": "django.db.backends.sqlite3", "NAME": str(folder / "roomledger.sqlite3")}
+        try:
+            found = dict(dj_database_url.parse(value))
+        except (ValueError, KeyError, dj_database_url.ParseError):
+            found = {}
+        engine = found.get("ENGINE")
+        if engine not in {"django.db.backends.sqlite3", "django.db.backends.postgresql"} or not found.get("NAME"):
+            # Never repeat the value: it may hold a password.
+            raise EnvError(
+                f"{name} cannot be used. Set it to postgres://USER:PASSWORD@HOST:5432/NAME "
+                "or sqlite:////absolute/path.sqlite3."
+            )
+        return found
+
+    def folder(self, name: str, default: Path) -> Path:
+        """A folder that can be written to; made if it is not there."""
+        path = Path(self.text(name, str(default))).expanduser().absolute()
+        probe = path / f".writable-{os.getpid()}-{secrets.token_hex(4)}"
+        try:
+            path.mkdir(parents=True, exist_ok=True, mode=0o750)
+            probe.touch()
+            probe.unlink()
+        except OSError as error:
+            raise EnvError(
+                f"{name} is {path}, which cannot be written: {error.strerror}. "
+                f"Set {name} to a folder that this account may write to."
+            ) from None
+        return path
+
+    def secret_key(self, name: str, folder: Path) -> str:
+        """The signing key: from the environment, else made once and kept in `folder`."""
+        value = self.text(name)
+        if value:
+            if len(value) < 50 or len(set(value)) < 5:
+                raise EnvError(f"{name} is too weak. Give 50 random characters or more, or leave it unset.")
+            return value
+        kept = folder / "secret_key"
+        if not kept.exists():
+            fresh = folder / f".secret_key-{os.getpid()}-{secrets.token_hex(4)}"
+            try:
+                descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+                with os.fdopen(descriptor, "w", encoding="ascii") as file:
+                    file.write(secrets.token_urlsafe(64))
+                try:
+                    # A link, not a rename: of two processes that start at once, the first one's key stays.
+                    os.link(fresh, kept)
+                except FileExistsError:
+                    pass
+                finally:
+                    fresh.unlink()
+            except OSError as error:
+                raise EnvError(f"the key file {kept} cannot be written: {error.strerror}.") from None
+        try:
+            value = kept.read_text(encoding="ascii").strip()
+        except (OSError, UnicodeDecodeError):
+            raise EnvError(f"the key file {kept} cannot be read. Make it readable, or set {name}.") from None
+        if len(value) < 50:
+            raise EnvError(f"the key file {kept} is damaged. Remove it (everyone signs in anew), or set {name}.")
+        return value
+
+    def opening_hours(self, name: str, default: str) -> OpeningHours:
+        """Opening hours such as `Mon-Fri 09:00-18:00; Sat 10:00-14:00`, one entry a weekday."""
+        value = self.text(name, default)
+        week: list[tuple[time, time] | None] = [None] * 7
+        days = r"(?P<a>\w{3})(?:\s*[-–]\s*(?P<b>\w{3}))?"
+        hours = r"(?P<h1>\d{1,2}):(?P<m1>\d\d)\s*[-–]\s*(?P<h2>\d{1,2}):(?P<m2>\d\d)"
+        for part in re.split(r"[;,]", value):
+            match = re.fullmatch(rf"{days}\s+{hours}", part.strip(), re.ASCII)
+            try:
+                if match is None:
+                    raise ValueError
+                first = DAYS.index(match["a"].capitalize())
+                last = DAYS.index(match["b"].capitalize()) if match["b"] else first
+                opens = time(int(match["h1"]), int(match["m1"]))
+                # 24:00 is how people write the end of a day.
+                whole_day = (match["h2"], match["m2"]) == ("24", "00")
+                closes = time.max if whole_day else time(int(match["h2"]), int(match["m2"]))
+                if first > last or opens >= closes:
+                    raise ValueError
+            except ValueError:
+                raise EnvError(f"{name} is '{value}'. Set it to something like 'Mon-Fri 09:00-18:00'.") from None
+            for day in range(first, last + 1):
+                week[day] = (opens, closes)
+        return tuple(week)

@@ -1,0 +1,225 @@
+"""Django's settings, all of them from the environment (see env.py and the README's table)."""
+
+from pathlib import Path
+
+from celery.schedules import crontab
+from csp.constants import NONE, SELF
+
+from dashboard.env import Env
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+env = Env()
+
+DEBUG = env.flag("DEBUG", False)
+DATA_DIR = env.folder("DATA_DIR", BASE_DIR / "var")
+SECRET_KEY = env.secret_key("SECRET_KEY", DATA_DIR)
+ALLOWED_HOSTS = env.hosts("ALLOWED_HOSTS", ("localhost", "127.0.0.1", "[::1]"))
+CSRF_TRUSTED_ORIGINS = env.origins("CSRF_TRUSTED_ORIGINS")
+# Behind TLS the site has to know its own https origin; that is also what turns on everything that
+# only works there. Without it the site speaks plain HTTP, as on one's own computer.
+BEHIND_TLS = any(origin.startswith("https://") for origin in CSRF_TRUSTED_ORIGINS)
+
+# What is pulled, and how.
+UMEET_URL = env.url("UMEET_URL", "https://api.systeccloud.com/umeeting/")
+UMEET_API_KEY = env.text("UMEET_API_KEY")
+UMEET_API_SECRET = env.text("UMEET_API_SECRET")
+UMEET_TIME_ZONE = env.zone("UMEET_TIME_ZONE", "Asia/Shanghai")
+UMEET_TIMEOUT = env.number("UMEET_TIMEOUT", 30, 0.1, 600)
+UMEET_PULL_DATES = env.flag("UMEET_PULL_DATES", True)
+OPENING_HOURS = env.opening_hours("OPENING_HOURS", "Mon-Fri 09:00-18:00")
+RETENTION_DAYS = env.whole("RETENTION_DAYS", None, 1, 36500)
+# How far back the first pull by dates goes; `pull --from` reaches further.
+HISTORY_DAYS = 366
+# Set by `start --demo` for its own children only.
+DEMO = env.flag("ROOMLEDGER_DEMO", False)
+
+INSTALLED_APPS = [
+    "dashboard",
+    "reports",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "django_htmx",
+    "csp",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.auth.middleware.LoginRequiredMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "dashboard.middleware.HtmxVaryMiddleware",
+]
+
+ROOT_URLCONF = "dashboard.urls"
+WSGI_APPLICATION = "dashboard.wsgi.application"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "dashboard.context.site",
+            ],
+        },
+    },
+]
+
+DATABASES = {"default": env.database("DATABASE_URL", DATA_DIR)}
+if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
+    # IMMEDIATE: a transaction that will write takes its turn at its start, and so never fails
+    # half-way because another one wrote first. WAL: readers and the writer do not wait for each other.
+    DATABASES["default"]["OPTIONS"] = {
+        "transaction_mode": "IMMEDIATE",
+        "timeout": 30,
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-16000;",
+    }
+else:
+    DATABASES["default"]["CONN_MAX_AGE"] = 60
+    DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+]
+LOGIN_URL = "login"
+LOGIN_REDIRECT_URL = "overview"
+LOGOUT_REDIRECT_URL = "login"
+
+LANGUAGE_CODE = "en"
+LANGUAGES = [("en", "English"), ("zh-hans", "简体中文")]
+TIME_ZONE = env.zone("TIME_ZONE", "Asia/Shanghai")
+USE_I18N = True
+USE_TZ = True
+USE_THOUSAND_SEPARATOR = True
+
+STATIC_URL = "static/"
+STATIC_ROOT = DATA_DIR / "static"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
+        if DEBUG
+        else "whitenoise.storage.CompressedManifestStaticFilesStorage"
+    },
+}
+# The folder is filled by `start`; a site that serves no files yet (a command, a test) is not worth a warning.
+STATIC_ROOT.mkdir(exist_ok=True)
+
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [SELF],
+        "img-src": [SELF, "data:"],  # Tabler draws its icons in select boxes as data: images
+        "object-src": [NONE],
+        "base-uri": [SELF],
+        "form-action": [SELF],
+        "frame-ancestors": [NONE],
+    }
+}
+X_FRAME_OPTIONS = "DENY"
+SECURE_REFERRER_POLICY = "same-origin"
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = BEHIND_TLS
+SECURE_SSL_REDIRECT = BEHIND_TLS
+SECURE_REDIRECT_EXEMPT = [r"^healthz$"]  # asked from inside, without TLS
+SECURE_HSTS_SECONDS = 365 * 24 * 3600 if BEHIND_TLS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = BEHIND_TLS
+if BEHIND_TLS:
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 2**20  # a pasted list of 200,000 meeting numbers
+FILE_UPLOAD_MAX_MEMORY_SIZE = 5 * 2**20
+
+# Celery. The broker only wakes the worker; what is due stands in the database.
+CELERY_BROKER_URL = env.choice(
+    "CELERY_BROKER_URL", r"(redis|rediss|filesystem)://", "filesystem://", "redis://127.0.0.1:6379/0"
+)
+EMBEDDED_BROKER = CELERY_BROKER_URL.startswith("filesystem://")
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+if EMBEDDED_BROKER:
+    for name in ("queue", "control"):
+        (DATA_DIR / "broker" / name).mkdir(parents=True, exist_ok=True)
+    CELERY_BROKER_TRANSPORT_OPTIONS = {
+        "data_folder_in": str(DATA_DIR / "broker" / "queue"),
+        "data_folder_out": str(DATA_DIR / "broker" / "queue"),
+        "control_folder": str(DATA_DIR / "broker" / "control"),
+        "polling_interval": 0.3,
+    }
+else:
+    # A web request that wakes the worker must not hang on a Redis that is away: the next tick does it.
+    CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_connect_timeout": 3, "socket_timeout": 10}
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_DEFAULT_QUEUE = "roomledger"
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_WORKER_ENABLE_REMOTE_CONTROL = False
+CELERY_WORKER_SEND_TASK_EVENTS = False
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_TIMEZONE = TIME_ZONE
+CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "beat-schedule")
+CELERY_BEAT_SCHEDULE = {
+    # A tick that waited longer than its own interval has nothing left to say.
+    "pull-due": {"task": "reports.tasks.pull_due", "schedule": 60.0, "options": {"expires": 55}},
+    "pull-recent-days": {
+        "task": "reports.tasks.pull_recent_days",
+        "schedule": crontab(minute="7"),
+        "options": {"expires": 3000},
+    },
+    "pull-rooms": {
+        "task": "reports.tasks.pull_rooms",
+        "schedule": crontab(hour="5", minute="20"),
+        "options": {"expires": 3600},
+    },
+    "prune": {
+        "task": "reports.tasks.prune",
+        "schedule": crontab(hour="4", minute="40"),
+        "options": {"expires": 3600},
+    },
+}
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {
+        "line": {"format": "%(asctime)s %(levelname)s %(name)s %(process)d: %(message)s"},
+    },
+    "handlers": {
+        "console": {"class": "logging.StreamHandler", "formatter": "line", "level": "DEBUG" if DEBUG else "WARNING"},
+        # Several processes write here. WatchedFileHandler appends whole lines and leaves rotation to the system.
+        "file": {
+            "class": "logging.handlers.WatchedFileHandler",
+            "filename": str(DATA_DIR / "roomledger.log"),
+            "formatter": "line",
+            "encoding": "utf-8",
+            "delay": True,
+        },
+    },
+    "root": {"handlers": ["console", "file"], "level": "DEBUG" if DEBUG else "INFO"},
+    "loggers": {
+        # SQL at debug level would bury everything else.
+        "django.db.backends": {"level": "INFO"},
+        "django.template": {"level": "INFO"},
+        "django.utils.autoreload": {"level": "INFO"},
+    },
+}

@@ -1,0 +1,44 @@
+"""A column for money that adds up exactly on every database."""
+
+from decimal import Decimal
+from typing import Any
+
+from django.db import models
+
+
+class MoneyField(models.BigIntegerField):
+    """Decimal yuan in Python, whole millionths of a yuan in the database.
+
+    SQLite has no decimal type: its sums of decimals are sums of floating-point numbers. Whole numbers
+    are summed exactly by every database, and `Sum()` of this field comes back as Decimal. Values with
+    more than six decimal places raise ValueError: nothing is rounded in silence.
+    """
+
+    PLACES = 6
+    UNIT = Decimal(10) ** PLACES
+
+    def from_db_value(self, value: Any, *_: Any) -> Decimal | None:
+        return None if value is None else tidy(Decimal(value) / self.UNIT)
+
+    def to_python(self, value: Any) -> Decimal | None:
+        return value if value is None or isinstance(value, Decimal) else Decimal(str(value))
+
+    def get_prep_value(self, value: Any) -> int | None:
+        if value is None:
+            return None
+        scaled = Decimal(value) * self.UNIT
+        if scaled != scaled.to_integral_value():
+            raise ValueError(f"{value} has more than {self.PLACES} decimal places")
+        return int(scaled)
+
+    def get_internal_type(self) -> str:
+        return "BigIntegerField"
+
+
+def tidy(amount: Decimal) -> Decimal:
+    """The same amount with two decimal places, or as many more as it needs."""
+    amount = amount.normalize()
+    exponent = amount.as_tuple().exponent
+    if isinstance(exponent, int) and exponent > -2:
+        return amount.quantize(Decimal("0.01"))
+    return amount

@@ -1,0 +1,342 @@
+"""What is kept. Names and order of fields follow the API's; times are UTC; unknown is NULL.
+
+The database alone says what is due: `TrackedNumber`, `PulledDay` and `Source` rows are pieces of work
+that a worker claims by one conditional UPDATE (see leases.py). A message of the broker only wakes it.
+"""
+
+from typing import ClassVar
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from reports.fields import MoneyField
+from reports.querysets import MeetingQuerySet, ParticipantQuerySet, TelephonyUsageQuerySet
+
+
+class Work(models.Model):
+    """A piece of work: when it was last asked about, when it is next due, and who is at it."""
+
+    asked_at = models.DateTimeField(_("last asked"), null=True, editable=False)
+    next_due_at = models.DateTimeField(_("next due"), null=True, db_index=True)
+    failures = models.PositiveIntegerField(default=0, help_text=_("failed attempts since the last good one"))
+    last_error = models.TextField(_("last error"), blank=True)
+    lease_owner = models.CharField(max_length=160, blank=True, editable=False)
+    lease_until = models.DateTimeField(null=True, editable=False)
+
+    class Meta:
+        abstract = True
+
+
+class Room(models.Model):
+    """A public meeting room of the pool."""
+
+    host_id = models.CharField(_("host id"), max_length=200, unique=True)
+    email = models.CharField(_("e-mail"), max_length=320, blank=True)
+    name = models.CharField(_("name at the provider"), max_length=500, blank=True)
+    label = models.CharField(
+        _("own name"), max_length=200, blank=True, help_text=_("Shown instead of the provider's name.")
+    )
+    capacity = models.PositiveIntegerField(_("capacity"), null=True, blank=True)
+    temporary = models.BooleanField(
+        _("temporary"), default=False, help_text=_("Made for one meeting when no room of the pool was free.")
+    )
+
+    class Meta:
+        ordering = ("host_id",)
+        verbose_name = _("room")
+        verbose_name_plural = _("rooms")
+
+    def __str__(self) -> str:
+        return self.known_name or self.host_id
+
+    @property
+    def known_name(self) -> str:
+        """The administrator's name for the room, else the provider's, else nothing."""
+        return self.label or self.name
+
+
+class TrackedNumber(Work):
+    """A meeting number that `share/reports` is asked about."""
+
+    class State(models.TextChoices):
+        NEW = "new", _("not asked yet")
+        WAITING = "waiting", _("no report yet")
+        SETTLING = "settling", _("reported, may change")
+        SETTLED = "settled", _("settled")
+
+    number = models.CharField(_("meeting number"), max_length=20, unique=True)
+    state = models.CharField(_("state"), max_length=10, choices=State.choices, default=State.NEW)
+    step = models.PositiveSmallIntegerField(default=0, editable=False, help_text=_("place in the settling schedule"))
+    added_at = models.DateTimeField(_("added"), auto_now_add=True)
+
+    class Meta:
+        ordering = ("-added_at", "number")
+        verbose_name = _("tracked number")
+        verbose_name_plural = _("tracked numbers")
+
+    def __str__(self) -> str:
+        return self.number
+
+
+class PulledDay(Work):
+    """One day, in the provider's zone, of which `share/detail` is asked."""
+
+    day = models.DateField(_("day"), unique=True)
+    complete_at = models.DateTimeField(
+        _("complete"), null=True, help_text=_("when every announced record of the day was last delivered")
+    )
+    announced = models.PositiveIntegerField(_("records announced"), null=True)
+    delivered = models.PositiveIntegerField(_("records delivered"), null=True)
+
+    class Meta:
+        ordering = ("-day",)
+        verbose_name = _("pulled day")
+        verbose_name_plural = _("pulled days")
+
+    def __str__(self) -> str:
+        return self.day.isoformat()
+
+
+class Source(Work):
+    """One of the sources, and whether the provider refuses us there."""
+
+    class Name(models.TextChoices):
+        NUMBERS = "numbers", _("meeting numbers")
+        DATES = "dates", _("dates")
+        ROOMS = "rooms", _("rooms")
+
+    name = models.CharField(_("name"), max_length=16, choices=Name.choices, unique=True)
+    refused_at = models.DateTimeField(
+        null=True, help_text=_("since when the provider refuses: nothing is asked until it is mended or tried anew")
+    )
+
+    class Meta:
+        ordering = ("name",)
+        verbose_name = _("source")
+        verbose_name_plural = _("sources")
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Pull(models.Model):
+    """One run of one source: what was asked for and what came of it."""
+
+    class Kind(models.TextChoices):
+        NUMBERS = "numbers", _("meeting numbers")
+        DATES = "dates", _("dates")
+        ROOMS = "rooms", _("rooms")
+        LOAD = "load", _("saved answers")
+
+    class State(models.TextChoices):
+        RUNNING = "running", _("running")
+        DONE = "done", _("done")
+        PARTIAL = "partial", _("incomplete")
+        FAILED = "failed", _("failed, is tried again")
+        REFUSED = "refused", _("refused")
+        INTERRUPTED = "interrupted", _("interrupted, is taken up again")
+
+    source = models.CharField(_("source"), max_length=16, choices=Kind.choices)
+    state = models.CharField(_("state"), max_length=16, choices=State.choices, default=State.RUNNING)
+    asked_for = models.TextField(_("asked for"), blank=True)
+    pieces = models.PositiveIntegerField(_("pieces"), default=0, help_text=_("numbers, days or files claimed"))
+    pieces_done = models.PositiveIntegerField(_("pieces done"), default=0)
+    pages = models.PositiveIntegerField(_("pages"), default=0)
+    new = models.PositiveIntegerField(_("new"), default=0)
+    changed = models.PositiveIntegerField(_("changed"), default=0)
+    same = models.PositiveIntegerField(_("same"), default=0)
+    rejected = models.PositiveIntegerField(_("rejected"), default=0)
+    started_at = models.DateTimeField(_("started"))
+    ended_at = models.DateTimeField(_("ended"), null=True, db_index=True)
+    error = models.TextField(_("error"), blank=True)
+    owner = models.CharField(max_length=160, blank=True, editable=False)
+
+    class Meta:
+        ordering = ("-started_at", "-id")
+        verbose_name = _("pull")
+        verbose_name_plural = _("pulls")
+
+    def __str__(self) -> str:
+        return f"{self.source} {self.started_at:%Y-%m-%d %H:%M}"
+
+
+class Meeting(models.Model):
+    """One meeting record with what is computed of it once, at import (see summaries.py).
+
+    Of a running meeting, everything that grows with the clock (open, used, attendee seconds) is NULL
+    here and computed when asked.
+    """
+
+    class State(models.TextChoices):
+        RUNNING = "running", _("running")
+        ENDED = "ended", _("ended")
+        EMPTY = "empty", _("empty")
+        SOLO = "solo", _("solo")
+        UNREPORTED = "unreported", _("unreported")
+
+    uuid = models.CharField(max_length=200, unique=True)
+    room = models.ForeignKey(Room, models.PROTECT, null=True, related_name="meetings", verbose_name=_("room"))
+    # As reported by answers that name the room without its host_id: a later pull of the rooms may find it.
+    room_name = models.CharField(max_length=500, blank=True)
+    room_email = models.CharField(max_length=320, blank=True)
+    meeting_id = models.CharField(_("meeting number"), max_length=20, db_index=True)
+    topic = models.TextField(_("topic"), blank=True)
+    start_time = models.DateTimeField(_("start"))
+    duration = models.PositiveIntegerField(_("booked"), null=True, help_text=_("seconds (the API: minutes)"))
+    end_time = models.DateTimeField(_("end"), null=True)
+    is_extra = models.BooleanField(_("extra room"), null=True)
+
+    # How it was reported.
+    duration_is_weak = models.BooleanField(
+        default=False, help_text=_("from the array answer, where it may be the actual length")
+    )
+    participants_reported = models.BooleanField(default=False)
+    telephony_reported = models.BooleanField(default=False)
+    participants_withheld = models.BooleanField(default=False)
+    telephony_withheld = models.BooleanField(default=False)
+    participants_hash = models.CharField(max_length=64, blank=True)
+    telephony_hash = models.CharField(max_length=64, blank=True)
+    first_pull = models.ForeignKey(Pull, models.SET_NULL, null=True, related_name="+")
+    first_seen_at = models.DateTimeField()
+    changed_at = models.DateTimeField()
+
+    # Computed at import.
+    search = models.TextField(blank=True, help_text=_("folded topic and number, for the topic search"))
+    local_day = models.DateField(db_index=True)
+    state = models.CharField(_("state"), max_length=10, choices=State.choices)
+    open_seconds = models.PositiveBigIntegerField(null=True)
+    used_seconds = models.PositiveBigIntegerField(null=True)
+    attendees = models.PositiveIntegerField(null=True)
+    visits = models.PositiveIntegerField(null=True)
+    peak_attendees = models.PositiveIntegerField(null=True)
+    attendee_seconds = models.PositiveBigIntegerField(null=True)
+    calls = models.PositiveIntegerField(null=True)
+    call_seconds = models.PositiveBigIntegerField(null=True)
+    call_cost = MoneyField(null=True)
+    unpriced_calls = models.PositiveIntegerField(null=True)
+
+    objects: ClassVar = MeetingQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("-start_time", "-id")
+        indexes: ClassVar = [
+            models.Index(fields=["-start_time", "-id"], name="meeting_newest"),
+            models.Index(fields=["room", "local_day"], name="meeting_room_day"),
+            models.Index(fields=["state", "local_day"], name="meeting_state_day"),
+        ]
+        verbose_name = _("meeting")
+        verbose_name_plural = _("meetings")
+
+    def __str__(self) -> str:
+        return self.topic or self.meeting_id or self.uuid
+
+    @property
+    def running(self) -> bool:
+        return self.end_time is None
+
+
+class Participant(models.Model):
+    """One visit: somebody was in a meeting from `join_time` to `leave_time`."""
+
+    meeting = models.ForeignKey(Meeting, models.CASCADE, related_name="participants")
+    place = models.PositiveIntegerField(help_text=_("its place among the meeting's visits, by time"))
+    name = models.TextField(_("display name"), blank=True)
+    join_time = models.DateTimeField(_("joined"))
+    leave_time = models.DateTimeField(_("left"), null=True)
+    name_key = models.TextField(blank=True, help_text=_("folded name: one attendee of the meeting"))
+
+    objects: ClassVar = ParticipantQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("meeting", "place")
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["meeting", "place"], name="participant_place"),
+        ]
+        verbose_name = _("visit")
+        verbose_name_plural = _("visits")
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class TelephonyUsage(models.Model):
+    """One telephone call into or out of a meeting."""
+
+    meeting = models.ForeignKey(Meeting, models.CASCADE, related_name="telephony_usage")
+    place = models.PositiveIntegerField(help_text=_("its place among the meeting's calls, by time"))
+    phone_number = models.CharField(_("phone number"), max_length=100, blank=True)
+    type = models.CharField(_("type"), max_length=100, blank=True)
+    start_time = models.DateTimeField(_("start"), null=True)
+    end_time = models.DateTimeField(_("end"), null=True)
+    duration = models.PositiveIntegerField(_("length"), null=True, help_text=_("seconds (the API: minutes)"))
+    total = MoneyField(_("cost"), null=True, help_text=_("yuan"))
+    country = models.CharField(_("country"), max_length=3, blank=True, help_text=_("ISO 3166 code of the number"))
+    local_day = models.DateField(db_index=True)
+
+    objects: ClassVar = TelephonyUsageQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("meeting", "place")
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["meeting", "place"], name="telephony_place"),
+        ]
+        verbose_name = _("call")
+        verbose_name_plural = _("calls")
+
+    def __str__(self) -> str:
+        return self.phone_number
+
+
+class Rejected(models.Model):
+    """One record that could not be read, kept whole until it is read again."""
+
+    identity = models.CharField(
+        max_length=320, unique=True, help_text=_("uuid, else # and a hash of the record")
+    )
+    pull = models.ForeignKey(Pull, models.SET_NULL, null=True, related_name="rejections")
+    piece = models.CharField(max_length=200, blank=True, help_text=_("what was asked for when it came"))
+    raw = models.TextField(_("record as sent"))
+    field = models.CharField(_("field"), max_length=200)
+    reason = models.TextField(_("reason"))
+    first_seen_at = models.DateTimeField(_("first seen"))
+
+    class Meta:
+        ordering = ("-first_seen_at", "-id")
+        verbose_name = _("rejected record")
+        verbose_name_plural = _("rejected records")
+
+    def __str__(self) -> str:
+        return f"{self.field}: {self.reason}"
+
+
+class Change(models.Model):
+    """One change of a meeting's report after it was first kept: what it was, what it is."""
+
+    meeting = models.ForeignKey(Meeting, models.CASCADE, related_name="changes")
+    pull = models.ForeignKey(Pull, models.SET_NULL, null=True, related_name="changes")
+    seen_at = models.DateTimeField(_("seen"))
+    before = models.JSONField(help_text=_("the fields that changed, as they were"))
+    after = models.JSONField(help_text=_("the same fields as they are now"))
+    note = models.TextField(_("note"), blank=True)
+
+    class Meta:
+        ordering = ("-seen_at", "-id")
+        verbose_name = _("change")
+        verbose_name_plural = _("changes")
+
+    def __str__(self) -> str:
+        return f"{self.meeting_id} {', '.join(self.after)}"
+
+
+class Ledger(models.Model):
+    """The one row that says by which rules the computed columns were made."""
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1)
+    time_zone = models.CharField(max_length=64, help_text=_("zone of every local day kept"))
+
+    class Meta:
+        constraints: ClassVar = [models.CheckConstraint(condition=models.Q(id=1), name="ledger_is_one_row")]
+        verbose_name = _("ledger")
+
+    def __str__(self) -> str:
+        return self.time_zone

@@ -1,0 +1,72 @@
+"""How rows are selected. Every filter of the site is applied here and nowhere else."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from django.apps import apps
+from django.db import models
+from django.db.models import Exists, OuterRef, Q
+
+from reports.filter import Filter
+from reports.text import fold
+
+if TYPE_CHECKING:
+    from reports.models import Meeting, Participant, TelephonyUsage
+else:
+    Meeting = Participant = TelephonyUsage = Any
+
+
+def _days(chosen: Filter, column: str) -> Q:
+    condition = Q()
+    if chosen.first is not None:
+        condition &= Q(**{f"{column}__gte": chosen.first})
+    if chosen.last is not None:
+        condition &= Q(**{f"{column}__lte": chosen.last})
+    return condition
+
+
+def _meeting(chosen: Filter, prefix: str = "") -> Q:
+    """Everything of the filter but its days, on a meeting reached by `prefix`."""
+    condition = Q()
+    if chosen.allowed_rooms is not None:
+        condition &= Q(**{f"{prefix}room__host_id__in": sorted(chosen.allowed_rooms)})
+    if chosen.rooms:
+        condition &= Q(**{f"{prefix}room__host_id__in": chosen.rooms})
+    if chosen.state:
+        condition &= Q(**{f"{prefix}state": chosen.state})
+    if chosen.extra is not None:
+        condition &= Q(**{f"{prefix}is_extra": chosen.extra})
+    if chosen.calls is not None:
+        condition &= Q(**{f"{prefix}calls__gt": 0} if chosen.calls else {f"{prefix}calls": 0})
+    if chosen.q:
+        wanted = fold(chosen.q)
+        found = Q(**{f"{prefix}search__contains": wanted})
+        digits = re.sub(r"[\s-]", "", wanted)
+        if digits.isdigit() and digits != wanted:
+            found |= Q(**{f"{prefix}meeting_id__contains": digits})
+        visits = apps.get_model("reports", "Participant").objects.filter(meeting=OuterRef(f"{prefix}pk"), name_key__contains=wanted)
+        condition &= found | Exists(visits)
+    return condition
+
+
+class MeetingQuerySet(models.QuerySet["Meeting"]):
+    def matching(self, chosen: Filter) -> MeetingQuerySet:
+        """Meetings whose local start day is in the period and that fit the rest of the filter."""
+        return self.filter(_days(chosen, "local_day"), _meeting(chosen))
+
+    def running(self) -> MeetingQuerySet:
+        return self.filter(end_time__isnull=True)
+
+
+class ParticipantQuerySet(models.QuerySet["Participant"]):
+    def matching(self, chosen: Filter) -> ParticipantQuerySet:
+        """Visits of the meetings that `MeetingQuerySet.matching` gives."""
+        return self.filter(_days(chosen, "meeting__local_day"), _meeting(chosen, "meeting__"))
+
+
+class TelephonyUsageQuerySet(models.QuerySet["TelephonyUsage"]):
+    def matching(self, chosen: Filter) -> TelephonyUsageQuerySet:
+        """Calls whose own local day is in the period, of meetings that fit the rest of the filter."""
+        return self.filter(_days(chosen, "local_day"), _meeting(chosen, "meeting__"))

@@ -1,0 +1,66 @@
+"""Texts that people typed: names folded for comparing, meeting numbers read from what was pasted."""
+
+import re
+import unicodedata
+from dataclasses import dataclass
+
+NUMBER = re.compile(r"\d{9,11}", re.ASCII)
+# Hyphens and dashes that people and spreadsheets put inside a number, NFKC's own included.
+DASHES = re.compile(r"[-\u2010-\u2015\u2212\ufe58\ufe63\uff0d]")
+INVISIBLE = re.compile(r"[\u200b-\u200f\u202a-\u202e\u2060\ufeff]")
+
+
+def fold(text: str) -> str:
+    """A text as it is compared: NFKC, trimmed, inner white space one blank, casefolded."""
+    return " ".join(unicodedata.normalize("NFKC", text).split()).casefold()
+
+
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """Meeting numbers found in a text, each once and in its order, and what was none (with its line)."""
+
+    found: tuple[str, ...]
+    wrong: tuple[tuple[int, str], ...]
+
+
+def read_numbers(text: str) -> Numbers:
+    """Read meeting numbers (9 to 11 digits) from pasted text, a file or arguments joined by line breaks.
+
+    Numbers are parted by line breaks, tabs, commas or semicolons (full-width ones too) and by blanks.
+    Dashes and blanks inside a number are understood: `157-110-6323`, `157 110 6323`. Blanks that
+    could be read in two ways are not guessed at: the piece is reported as wrong.
+    """
+    found: dict[str, None] = {}
+    wrong: list[tuple[int, str]] = []
+    for line_number, line in enumerate(text.splitlines(), 1):
+        plain = DASHES.sub("-", INVISIBLE.sub("", unicodedata.normalize("NFKC", line)))
+        for piece in re.split(r"[,;、|\t\"']+", plain):
+            groups = piece.split()
+            if not groups:
+                continue
+            readings = _readings(groups)
+            if len(readings) == 1:
+                found.update(dict.fromkeys(readings[0]))
+            else:
+                wrong.append((line_number, piece.strip()))
+    return Numbers(tuple(found), tuple(wrong))
+
+
+def _readings(groups: list[str]) -> list[list[str]]:
+    """Every way to read blank-parted groups as whole numbers; at most two are looked for."""
+    whole = [group.replace("-", "") for group in groups]
+    if not all(re.fullmatch(r"\d+", group, re.ASCII) for group in whole):
+        return []
+    if all(NUMBER.fullmatch(group) for group in whole):
+        return [whole]
+    # ways[i]: readings of the first i groups. A number written in parts has parts of 2 to 5 digits.
+    ways: list[list[list[str]]] = [[[]]] + [[] for _ in whole]
+    for end in range(1, len(whole) + 1):
+        for start in range(max(0, end - 5), end):
+            parts = whole[start:end]
+            number = "".join(parts)
+            solid = len(parts) == 1 or all(2 <= len(part) <= 5 for part in parts)
+            if solid and NUMBER.fullmatch(number):
+                ways[end] += [[*way, number] for way in ways[start]]
+        ways[end] = ways[end][:2]
+    return ways[-1]
