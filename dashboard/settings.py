@@ -205,7 +205,11 @@ LOGGING = {
         "line": {"format": "%(asctime)s %(levelname)s %(name)s %(process)d: %(message)s"},
     },
     "handlers": {
-        "console": {"class": "logging.StreamHandler", "formatter": "line", "level": "DEBUG" if DEBUG else "WARNING"},
+        "console": {
+            "class": "logging.StreamHandler",
+            "formatter": "line",
+            "level": "DEBUG" if DEBUG else "WARNING",
+        },
         # Several processes write here. WatchedFileHandler appends whole lines and leaves rotation to the system.
         "file": {
             "class": "logging.handlers.WatchedFileHandler",

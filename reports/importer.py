@@ -8,7 +8,7 @@ after a crash either both are there or neither.
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -27,7 +27,16 @@ from reports.models import (
     TelephonyUsage,
     TrackedNumber,
 )
-from reports.provider.payloads import Call, MeetingRecord, NoReport, Record, RoomRecord, Shape, Unreadable, Visit
+from reports.provider.payloads import (
+    Call,
+    MeetingRecord,
+    NoReport,
+    Record,
+    RoomRecord,
+    Shape,
+    Unreadable,
+    Visit,
+)
 from reports.text import fold
 
 ROWS_A_STATEMENT = 400  # SQLite binds at most 32,766 values
@@ -57,12 +66,11 @@ class Outcome:
     same: int = 0
     rejected: int = 0
 
-    def __post_init__(self) -> None:
-        self.fresh_numbers: set[str] = set()
-        self.reported_numbers: set[str] = set()
-        self.running_numbers: set[str] = set()
-        self.rejections: dict[str, str] = {}  # identity → reason
-        self.rejected_numbers: dict[str, str] = {}
+    fresh_numbers: set[str] = field(default_factory=set)
+    reported_numbers: set[str] = field(default_factory=set)
+    running_numbers: set[str] = field(default_factory=set)
+    rejections: dict[str, str] = field(default_factory=dict)  # identity → reason
+    rejected_numbers: dict[str, str] = field(default_factory=dict)
 
     def add(self, other: "Outcome") -> None:
         self.new += other.new
@@ -334,9 +342,7 @@ def _update(meeting: Meeting, record: MeetingRecord, book: RoomBook, pull: Pull,
             call.local_day = summaries.call_day(None, meeting.start_time)
             call.save(update_fields=["local_day"])
     if visible:
-        Change.objects.create(
-            meeting=meeting, pull=pull, seen_at=now, before=before, after=after, note=" ".join(notes)
-        )
+        Change.objects.create(meeting=meeting, pull=pull, seen_at=now, before=before, after=after, note=" ".join(notes))
     return visible
 
 

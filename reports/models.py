@@ -107,7 +107,8 @@ class Source(Work):
 
     name = models.CharField(_("name"), max_length=16, choices=Name.choices, unique=True)
     refused_at = models.DateTimeField(
-        null=True, help_text=_("since when the provider refuses: nothing is asked until it is mended or tried anew")
+        null=True,
+        help_text=_("since when the provider refuses: nothing is asked until it is mended or tried anew"),
     )
 
     class Meta:
@@ -290,9 +291,7 @@ class TelephonyUsage(models.Model):
 class Rejected(models.Model):
     """One record that could not be read, kept whole until it is read again."""
 
-    identity = models.CharField(
-        max_length=320, unique=True, help_text=_("uuid, else # and a hash of the record")
-    )
+    identity = models.CharField(max_length=320, unique=True, help_text=_("uuid, else # and a hash of the record"))
     pull = models.ForeignKey(Pull, models.SET_NULL, null=True, related_name="rejections")
     piece = models.CharField(max_length=200, blank=True, help_text=_("what was asked for when it came"))
     raw = models.TextField(_("record as sent"))

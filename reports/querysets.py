@@ -46,7 +46,9 @@ def _meeting(chosen: Filter, prefix: str = "") -> Q:
         digits = re.sub(r"[\s-]", "", wanted)
         if digits.isdigit() and digits != wanted:
             found |= Q(**{f"{prefix}meeting_id__contains": digits})
-        visits = apps.get_model("reports", "Participant").objects.filter(meeting=OuterRef(f"{prefix}pk"), name_key__contains=wanted)
+        visits = apps.get_model("reports", "Participant").objects.filter(
+            meeting=OuterRef(f"{prefix}pk"), name_key__contains=wanted
+        )
         condition &= found | Exists(visits)
     return condition
 

@@ -193,9 +193,7 @@ def live(meeting: Meeting, visits: Sequence[Visit], now: datetime) -> Summary:
     """The figures of a meeting at `now`: those kept, and for a running one those that the clock moves."""
     if meeting.end_time is not None:
         return Summary(**{name: getattr(meeting, name) for name in Summary.__slots__})
-    moving = summarise(
-        meeting.start_time, None, visits if meeting.participants_reported else None, None, now
-    )
+    moving = summarise(meeting.start_time, None, visits if meeting.participants_reported else None, None, now)
     kept = {name: getattr(meeting, name) for name in ("calls", "call_seconds", "call_cost", "unpriced_calls")}
     return Summary(**{**{name: getattr(moving, name) for name in Summary.__slots__}, **kept})
 
@@ -228,9 +226,7 @@ def rebuild(progress: Callable[[int], None] | None = None, batch: int = 500) -> 
     differed = done = last = 0
     while True:
         with transaction.atomic():
-            meetings = list(
-                Meeting.objects.select_for_update().filter(pk__gt=last).order_by("pk")[:batch]
-            )
+            meetings = list(Meeting.objects.select_for_update().filter(pk__gt=last).order_by("pk")[:batch])
             if not meetings:
                 break
             last = meetings[-1].pk

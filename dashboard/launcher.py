@@ -1,0 +1,317 @@
+"""Starting, watching and stopping the processes of an embedded Roomledger.
+
+`start` is the parent of the web server, of the worker with beat and, in the demo, of the sandbox. Each
+child leads a process group of its own, so that Ctrl-C reaches only the parent, which stops them in
+order and leaves none behind.
+"""
+
+import contextlib
+import ctypes
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.core.management import call_command
+from django.db import DatabaseError
+
+from reports import summaries
+from reports.management.base import database_sentence
+
+DEMO_KEY = "demo-key"
+GRACE = 15.0  # seconds that a child has to end by itself
+RESTART_AFTER = 2.0
+Say = Callable[[str], object]
+
+
+class CannotStart(Exception):
+    """Why it cannot start and what to do; `status` is the exit status."""
+
+    def __init__(self, message: str, status: int = 1) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+def start(*, demo: bool, address: str, worker: bool, say: Say) -> None:
+    """Run until Ctrl-C or SIGTERM. Errors: CannotStart, before anything was started."""
+    host, port = _parse(address)
+    if demo:
+        if not _is_loopback(host):
+            raise CannotStart(
+                f"The demo lets anyone in, so it listens on this computer only. Leave out --address, or give "
+                f"127.0.0.1:{port}.",
+                status=2,
+            )
+        if os.environ.get("ROOMLEDGER_DEMO") != "1":
+            _again_as_demo(host, port, worker)
+    elif worker and not (settings.UMEET_API_KEY and settings.UMEET_API_SECRET):
+        raise CannotStart(
+            "There is nothing to pull with: UMEET_API_KEY and UMEET_API_SECRET are not both set. Set them, "
+            "or look around with: manage.py start --demo (or show what is there with --no-worker)."
+        )
+    _check_port(host, port)
+    _prepare(demo, say)
+
+    family = Family(say)
+    stop = _on_signals(family)
+    try:
+        if demo and worker:
+            family.add(
+                "sandbox",
+                [sys.executable, _manage(), "sandbox", "--port", os.environ["ROOMLEDGER_SANDBOX_PORT"]],
+            )
+        family.add("web", _gunicorn(host, port))
+        if worker:
+            family.add("worker", _celery())
+            _wake_worker()
+        _wait_until_up(host, port, family)
+        shown = f"[{host}]" if ":" in host else host
+        say(f"\nRoomledger is running at http://{'127.0.0.1' if host == '0.0.0.0' else shown}:{port}/")  # noqa: S104
+        if demo:
+            say("Sign in as demo with the password demo. The year's reports are being pulled now.")
+        say("Stop it with Ctrl-C.")
+        family.watch(stop)
+    finally:
+        family.stop()
+        say("Stopped.")
+
+
+# Before the start ------------------------------------------------------------------------------------
+
+
+def _parse(address: str) -> tuple[str, int]:
+    host, _, port = address.rpartition(":")
+    host = host.strip("[]")
+    if not host or not port.isdigit() or not 1 <= int(port) <= 65535:
+        raise CannotStart(f"--address is '{address}'. Give it as HOST:PORT, such as 127.0.0.1:8000.", status=2)
+    return host, int(port)
+
+
+def _is_loopback(host: str) -> bool:
+    return host in {"localhost", "::1"} or host.startswith("127.")
+
+
+def _check_port(host: str, port: int) -> None:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((host, port))
+    except OSError as error:
+        reason = "is in use by another program" if error.errno == 98 else f"cannot be used ({error.strerror})"
+        raise CannotStart(
+            f"The address {host}:{port} {reason}. Stop what runs there, or choose another: "
+            f"--address {host}:{port + 1 if port < 65535 else 8000}"
+        ) from None
+
+
+def _prepare(demo: bool, say: Say) -> None:
+    """Tables, static files, the first administrator, and local days in the site's zone."""
+    try:
+        call_command("migrate", verbosity=0, interactive=False)
+        call_command("collectstatic", verbosity=0, interactive=False)
+        if old := summaries.stale_zone():
+            say(f"The time zone is {settings.TIME_ZONE} now, no longer {old}: counting the days again …")
+            summaries.rebuild()
+        _first_administrator(demo, say)
+        _forget_refusals()
+    except DatabaseError as error:
+        raise CannotStart(database_sentence(error)) from None
+    except OSError as error:
+        raise CannotStart(f"{error.filename or settings.DATA_DIR} cannot be written: {error.strerror}.") from None
+
+
+def _first_administrator(demo: bool, say: Say) -> None:
+    users = get_user_model()._default_manager
+    if demo:
+        user, _ = users.get_or_create(username="demo", defaults={"is_staff": True, "is_superuser": True})
+        if not user.check_password("demo"):
+            user.set_password("demo")
+            user.save()
+    elif not users.filter(is_superuser=True, is_active=True).exists():
+        name = "admin" if not users.filter(username="admin").exists() else f"admin-{secrets.token_hex(3)}"
+        password = secrets.token_urlsafe(12)
+        users.create_superuser(username=name, email="", password=password)
+        say(f"The first administrator is {name} with the password {password}")
+        say(f"It is shown only once. Change it with: manage.py changepassword {name}")
+
+
+def _forget_refusals() -> None:
+    """The settings may have been mended since the provider refused: it is asked anew."""
+    from reports.models import Source
+
+    Source.objects.exclude(refused_at=None).update(refused_at=None, last_error="", failures=0)
+
+
+def _again_as_demo(host: str, port: int, worker: bool) -> None:
+    """Replace this process by one that has the demo's own data folder, database, broker and sandbox."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        sandbox_port = probe.getsockname()[1]
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        # Nothing of the real set-up may reach the demo: neither its data nor its key.
+        if not name.startswith(
+            ("UMEET_", "DATABASE_URL", "CELERY_", "DATA_DIR", "SECRET_KEY", "ALLOWED_HOSTS", "CSRF_")
+        )
+    }
+    kept |= {
+        "ROOMLEDGER_DEMO": "1",
+        "ROOMLEDGER_SANDBOX_PORT": str(sandbox_port),
+        "DATA_DIR": str(settings.DATA_DIR / "demo"),
+        "UMEET_URL": f"http://127.0.0.1:{sandbox_port}/umeeting/",
+        "UMEET_API_KEY": DEMO_KEY,
+        "UMEET_API_SECRET": "demo-secret",
+    }
+    arguments = [sys.executable, _manage(), "start", "--demo", "--address", f"{host}:{port}"]
+    sys.stdout.flush()
+    os.execve(sys.executable, arguments + ([] if worker else ["--no-worker"]), kept)  # noqa: S606
+
+
+# The children ----------------------------------------------------------------------------------------
+
+
+def _manage() -> str:
+    return str(Path(settings.BASE_DIR) / "manage.py")
+
+
+def _gunicorn(host: str, port: int) -> list[str]:
+    bind = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    return [
+        *(sys.executable, "-m", "gunicorn", "dashboard.wsgi:application", "--bind", bind),
+        *("--worker-class", "gthread", "--workers", "2", "--threads", "8"),
+        *("--timeout", "120", "--graceful-timeout", "5", "--keep-alive", "5"),
+        *("--log-level", "warning", "--no-control-socket"),
+    ]
+
+
+def _celery() -> list[str]:
+    return [
+        *(sys.executable, "-m", "celery", "-A", "dashboard", "worker", "--beat", "--pool", "threads"),
+        *("--concurrency", "2", "--loglevel", "WARNING", "--without-gossip", "--without-mingle"),
+        *("--without-heartbeat", "--hostname", "roomledger@%h", "--queues", "roomledger"),
+    ]
+
+
+def _wake_worker() -> None:
+    """The first pulls begin at once, not at the first tick."""
+    from reports import tasks
+
+    # Redis may be away for a moment: the first tick does the same.
+    with contextlib.suppress(Exception):
+        tasks.pull_recent_days.apply_async(retry=False)
+
+
+def _die_with_parent() -> None:
+    """Linux ends the child when this process is killed without a chance to stop it."""
+    if sys.platform == "linux":
+        pr_set_pdeathsig = 1
+        ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGTERM)
+
+
+@dataclass(slots=True)
+class Child:
+    name: str
+    command: list[str]
+    process: subprocess.Popen[bytes]
+    started: float
+    restarts: int = 0
+
+
+@dataclass(slots=True)
+class Family:
+    """The children, in the order of their start."""
+
+    say: Say
+    children: list[Child] = field(default_factory=list)
+    stopping: bool = False
+
+    def add(self, name: str, command: list[str]) -> None:
+        self.children.append(Child(name, command, self._spawn(command), time.monotonic()))
+
+    def _spawn(self, command: list[str], environment: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(  # noqa: S603 — our own commands
+            command,
+            cwd=settings.BASE_DIR,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+            preexec_fn=_die_with_parent,
+        )
+
+    def watch(self, stop: Callable[[], bool]) -> None:
+        """Until told to stop, start again whichever child ends by itself."""
+        while not stop():
+            time.sleep(0.2)
+            for child in self.children:
+                if child.process.poll() is None or stop():
+                    continue
+                # What it started itself (beat, web workers) must not live on beside its successor.
+                _kill_group(child.process.pid, signal.SIGKILL)
+                lived = time.monotonic() - child.started
+                if lived < RESTART_AFTER * 2:
+                    child.restarts += 1
+                    time.sleep(min(RESTART_AFTER * child.restarts, 30))
+                else:
+                    child.restarts = 0
+                if stop():
+                    return
+                self.say(f"The {child.name} process ended (status {child.process.returncode}); it is started again.")
+                child.process, child.started = self._spawn(child.command), time.monotonic()
+
+    def stop(self) -> None:
+        """End every child and everything it started: asked first, made to after GRACE seconds."""
+        self.stopping = True
+        for child in reversed(self.children):
+            if child.process.poll() is None:
+                child.process.send_signal(signal.SIGTERM)
+        deadline = time.monotonic() + GRACE
+        for child in reversed(self.children):
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                child.process.wait(max(0.1, deadline - time.monotonic()))
+            _kill_group(child.process.pid, signal.SIGKILL)
+            child.process.wait()
+
+
+def _kill_group(pid: int, number: int) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(pid, number)
+
+
+def _on_signals(family: Family) -> Callable[[], bool]:
+    asked: list[int] = []
+
+    def note(number: int, frame: FrameType | None) -> None:
+        asked.append(number)
+        if len(asked) > 1:
+            # Pressed twice: no more waiting.
+            for child in family.children:
+                _kill_group(child.process.pid, signal.SIGKILL)
+
+    signal.signal(signal.SIGINT, note)
+    signal.signal(signal.SIGTERM, note)
+    if hasattr(signal, "SIGHUP"):
+        signal.signal(signal.SIGHUP, note)
+    return lambda: bool(asked)
+
+
+def _wait_until_up(host: str, port: int, family: Family, seconds: float = 30) -> None:
+    """Until the web server takes connections."""
+    target = "127.0.0.1" if host == "0.0.0.0" else "::1" if host == "::" else host  # noqa: S104
+    deadline = time.monotonic() + seconds
+    web = next(child for child in family.children if child.name == "web")
+    while time.monotonic() < deadline and web.process.poll() is None:
+        with contextlib.suppress(OSError), socket.create_connection((target, port), timeout=1):
+            return
+        time.sleep(0.1)
+    raise CannotStart(f"The web server did not start at {host}:{port}. See the lines above.")

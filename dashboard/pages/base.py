@@ -1,0 +1,74 @@
+"""What the pages share: parsing the filter, answering a page or its fragment, CSV."""
+
+from collections.abc import Callable, Collection
+from datetime import datetime
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec
+
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django_htmx.middleware import HtmxDetails
+
+from dashboard import filters
+from reports import exports
+from reports.figures import period
+from reports.filter import Filter
+
+P = ParamSpec("P")
+
+
+class HtmxHttpRequest(HttpRequest):
+    """A request after django-htmx's middleware."""
+
+    htmx: HtmxDetails
+
+
+def clear_filters(
+    view: Callable[Concatenate[HtmxHttpRequest, P], HttpResponse],
+) -> Callable[Concatenate[HtmxHttpRequest, P], HttpResponse]:
+    """A view whose wrong filter values answer 400 with a page that says which and why."""
+
+    @wraps(view)
+    def wrapped(request: HtmxHttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+        try:
+            return view(request, *args, **kwargs)
+        except filters.BadFilter as error:
+            return render(request, "400.html", {"reason": str(error), "back": request.path}, status=400)
+
+    return wrapped
+
+
+def parse(request: HttpRequest, now: datetime, sorts: Collection[str] = ()) -> Filter:
+    """The request's Filter. Errors: filters.BadFilter."""
+    return filters.parse(request.GET, period.today(now), sorts)
+
+
+def answer(request: HtmxHttpRequest, page: str, fragment: str, context: dict[str, Any]) -> HttpResponse:
+    """The whole page, or its fragment when htmx swaps a part of the page. A restored history gets the whole page."""
+    partial = request.htmx and not request.htmx.boosted and not request.htmx.history_restore_request
+    return render(request, fragment if partial else page, context)
+
+
+def csv(request: HttpRequest, table: exports.Table) -> HttpResponse | StreamingHttpResponse:
+    """A CSV table under the request's filter, streamed; a wrong value answers 400 with one line."""
+    now = timezone.now()
+    try:
+        chosen = parse(request, now, table.sorts)
+        flags = {}
+        for name, default in (("bom", True), ("raw", False)):
+            value = request.GET.get(name, "")
+            if value not in {"", "0", "1"}:
+                raise filters.BadFilter(name, value, "choose 1 or 0")
+            flags[name] = default if not value else value == "1"
+    except filters.BadFilter as error:
+        line = " ".join(str(error).split())
+        return HttpResponse(f"{line}\n", status=400, content_type="text/plain; charset=utf-8")
+    first, last = period.span(chosen, now)
+    name = exports.file_name(table, chosen, first.isoformat(), last.isoformat())
+    body = exports.write(table, chosen, now, **flags)
+    response = StreamingHttpResponse(body, content_type="text/csv; charset=utf-8")
+    response["Content-Disposition"] = f'attachment; filename="{name}"'
+    response["X-Content-Type-Options"] = "nosniff"
+    response["Cache-Control"] = "private, no-store"
+    return response

@@ -1,0 +1,71 @@
+"""Who was in one meeting, and when."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from reports.models import Meeting, Participant
+from reports.summaries import Attendee, Summary, attendees_of, live, visit_span
+
+LATE_AFTER = timedelta(minutes=5)
+
+
+@dataclass(frozen=True, slots=True)
+class Presence:
+    """An attendee of a meeting with what follows from the whole of it. late: None when not late."""
+
+    attendee: Attendee
+    share: float | None  # attendance ÷ used, None when nothing was used
+    late: timedelta | None
+
+
+@dataclass(frozen=True, slots=True)
+class Stay:
+    """One visit ready to show: its span at `now`, and whether its end is provisional or its times were odd."""
+
+    name: str
+    join_time: datetime
+    leave_time: datetime | None
+    seconds: int
+    provisional: bool
+    flagged: bool
+
+
+@dataclass(frozen=True, slots=True)
+class MeetingAttendance:
+    """The figures of one meeting, its attendees and its visits; both None when unreported."""
+
+    summary: Summary
+    attendees: list[Presence] | None
+    visits: list[Stay] | None
+
+
+def stay(visit: Participant, end: datetime | None, now: datetime) -> Stay:
+    """One visit as it counts at `now`."""
+    start, stop = visit_span(visit, end, now)
+    return Stay(
+        name=visit.name,
+        join_time=visit.join_time,
+        leave_time=visit.leave_time,
+        seconds=int((stop - start).total_seconds()),
+        provisional=visit.leave_time is None,
+        flagged=visit.leave_time is not None and visit.leave_time < visit.join_time,
+    )
+
+
+def of_meeting(meeting: Meeting, now: datetime) -> MeetingAttendance:
+    """Attendance of one meeting, from its visits."""
+    visits = list(meeting.participants.all())
+    summary = live(meeting, visits, now)
+    if not meeting.participants_reported:
+        return MeetingAttendance(summary, None, None)
+    presences = []
+    for attendee in attendees_of(visits, meeting.end_time, now):
+        late = attendee.first_join - meeting.start_time
+        presences.append(
+            Presence(
+                attendee=attendee,
+                share=attendee.seconds / summary.used_seconds if summary.used_seconds else None,
+                late=late if late > LATE_AFTER else None,
+            )
+        )
+    return MeetingAttendance(summary, presences, [stay(visit, meeting.end_time, now) for visit in visits])

@@ -1,0 +1,79 @@
+"""How fresh and how complete the ledger is."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from django.conf import settings
+from django.db.models import Count, Max, Min, Q
+
+from reports.models import Pull, PulledDay, Rejected, Source, TrackedNumber
+
+
+@dataclass(frozen=True, slots=True)
+class Freshness:
+    """What every page says of its data. problem: a sentence when something needs a hand."""
+
+    last_pull: datetime | None
+    running: bool
+    problem: str
+
+
+def freshness() -> Freshness:
+    """When the last pull ended well, whether one runs, and what stands in the way."""
+    last = Pull.objects.filter(
+        state__in=(Pull.State.DONE, Pull.State.PARTIAL), source__in=Source.Name.values
+    ).aggregate(last=Max("ended_at"))["last"]
+    running = Pull.objects.filter(ended_at=None).exists()
+    return Freshness(last, running, problem())
+
+
+def problem() -> str:
+    """The sentence for the top of every page, or ""."""
+    if not (settings.UMEET_API_KEY and settings.UMEET_API_SECRET):
+        return "Nothing can be pulled: UMEET_API_KEY and UMEET_API_SECRET are not set. Set both and start again."
+    refused = Source.objects.exclude(refused_at=None).order_by("-refused_at").first()
+    if refused is not None:
+        return refused.last_error
+    failing = Source.objects.filter(failures__gte=1).exclude(last_error="").order_by("-failures").first()
+    return failing.last_error if failing is not None else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """What waits to be pulled, and what was pulled of the days."""
+
+    numbers_due: int
+    days_due: int
+    days_complete: int
+    days_known: int
+    first_complete: date | None
+    last_complete: date | None
+
+    @property
+    def history_share(self) -> float | None:
+        """Complete days ÷ all days asked about, None when dates are not pulled."""
+        return self.days_complete / self.days_known if self.days_known else None
+
+
+def backlog(now: datetime) -> Backlog:
+    """What is due now."""
+    days = PulledDay.objects.aggregate(
+        due=Count("pk", filter=Q(next_due_at__lte=now)),
+        complete=Count("pk", filter=~Q(complete_at=None)),
+        known=Count("pk"),
+        first=Min("day", filter=~Q(complete_at=None)),
+        last=Max("day", filter=~Q(complete_at=None)),
+    )
+    return Backlog(
+        numbers_due=TrackedNumber.objects.filter(next_due_at__lte=now).count(),
+        days_due=days["due"],
+        days_complete=days["complete"],
+        days_known=days["known"],
+        first_complete=days["first"],
+        last_complete=days["last"],
+    )
+
+
+def rejected_count() -> int:
+    """Records that wait to be read."""
+    return Rejected.objects.count()

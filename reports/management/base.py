@@ -1,0 +1,96 @@
+"""What our commands share: errors in one line, the last line of an import, a progress bar."""
+
+import sys
+from datetime import date
+from typing import Any
+
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandError
+from django.db import DatabaseError, connection
+
+from reports.models import Pull
+
+WRONG_ARGUMENTS = 2
+
+
+class LedgerCommand(BaseCommand):
+    """A command whose database errors are one clear line too."""
+
+    requires_system_checks: Any = []
+
+    def execute(self, *args: Any, **options: Any) -> str | None:
+        try:
+            if not connection.introspection.table_names():
+                # The first command on a new installation: there is nothing yet that could be lost.
+                call_command("migrate", verbosity=0, interactive=False)
+            return super().execute(*args, **options)
+        except DatabaseError as error:
+            if options.get("traceback"):
+                raise
+            raise CommandError(database_sentence(error)) from None
+        except BrokenPipeError:
+            # Whoever read the output has seen enough (`… | head`).
+            sys.stdout = None  # type: ignore[assignment]
+            raise SystemExit(0) from None
+
+
+def database_sentence(error: DatabaseError) -> str:
+    """A database error as a sentence that says what to do."""
+    text = " ".join(str(error).split())[:300]
+    if "no such table" in text or "does not exist" in text:
+        return "The database is of another version of Roomledger. Run: manage.py migrate"
+    if "locked" in text:
+        return "The database is locked by another process for too long. Try again in a moment."
+    if "readonly" in text or "unable to open" in text:
+        return f"The database cannot be written ({text}). Check the rights on DATA_DIR."
+    if "full" in text:
+        return f"The disk is full ({text}). Make room and try again; what was imported is safe."
+    return f"The database does not answer as it should: {text}. Check DATABASE_URL and that the server runs."
+
+
+def wrong(message: str) -> CommandError:
+    """An error of the arguments: exit status 2."""
+    return CommandError(message, returncode=WRONG_ARGUMENTS)
+
+
+def day(text: str, name: str) -> date:
+    """An argument YYYY-MM-DD. Errors: CommandError with exit status 2."""
+    try:
+        if len(text) != 10:
+            raise ValueError
+        found = date.fromisoformat(text)
+        if not 2000 <= found.year <= 2100:
+            raise ValueError
+    except ValueError:
+        raise wrong(f"{name} is '{text}', which is no day. Give it as YYYY-MM-DD, such as 2026-01-31.") from None
+    return found
+
+
+def last_line(pulls: list[Pull]) -> str:
+    """`pulled: N new, N changed, N same, N rejected` over the pulls."""
+    sums = {name: sum(getattr(pull, name) for pull in pulls) for name in ("new", "changed", "same", "rejected")}
+    return "pulled: " + ", ".join(f"{number} {name}" for name, number in sums.items())
+
+
+class Bar:
+    """A progress bar on a terminal; silent where the output goes elsewhere."""
+
+    WIDTH = 30
+
+    def __init__(self, stream: Any) -> None:
+        self.stream = stream
+        self.shown = bool(getattr(stream, "isatty", lambda: False)())
+
+    def __call__(self, pull: Pull) -> None:
+        if not self.shown:
+            return
+        share = pull.pieces_done / pull.pieces if pull.pieces else 0
+        full = round(share * self.WIDTH)
+        self.stream.write(
+            f"\r\x1b[2K{pull.source:8} [{'#' * full}{'.' * (self.WIDTH - full)}] {pull.pieces_done}/{pull.pieces}  "
+            f"{pull.new} new, {pull.changed} changed, {pull.same} same, {pull.rejected} rejected",
+            ending="",
+        )
+        if pull.ended_at is not None:
+            self.stream.write("")
+        self.stream.flush()

@@ -1,0 +1,13 @@
+"""`manage.py rebuild`: compute every summary again from the raw rows."""
+
+from typing import Any
+
+from reports import summaries
+from reports.management.base import LedgerCommand
+
+
+class Command(LedgerCommand):
+    help = "Compute every kept summary again from the raw rows, for example after TIME_ZONE was changed."
+
+    def handle(self, **options: Any) -> None:
+        self.stdout.write(f"rebuilt: {summaries.rebuild()} meetings differed")

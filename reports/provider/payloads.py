@@ -1,0 +1,609 @@
+"""Raw JSON becomes frozen dataclasses: both answer shapes of the API, and every spelling seen in it.
+
+One record that cannot be read becomes `Unreadable` and never spoils its neighbours; only an answer that
+as a whole makes no sense raises. The field names and their quirks are those of the vendor's document of
+`share/reports` and of its later revisions.
+"""
+
+import json
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, timezone
+from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from enum import StrEnum
+from typing import Any, NoReturn
+from zoneinfo import ZoneInfo
+
+from reports.provider.errors import BadPayload, Denied, ProviderError, Refused, Transient
+
+LONGEST_ID = 200
+LONGEST_NAME_OF_ROOM = 500
+TEN_YEARS = 10 * 366 * 24 * 3600
+MONEY_PLACES = 6
+MOST_MONEY = Decimal(10) ** 9
+LONGEST_MESSAGE = 300
+
+
+class Shape(StrEnum):
+    """How an answer is built: `data` an object with pages of meetings, or an array of items."""
+
+    PAGED = "paged"
+    ARRAY = "array"
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """One row of participants: somebody came and went. Times are UTC; no leave: still inside, or not told."""
+
+    name: str
+    join_time: datetime
+    leave_time: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One row of telephony_usage. duration: seconds; total: yuan; None is unknown."""
+
+    phone_number: str
+    type: str
+    start_time: datetime | None
+    end_time: datetime | None
+    duration: int | None
+    total: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
+class MeetingRecord:
+    """One meeting as reported. None is what this answer does not tell. duration: booked seconds."""
+
+    shape: Shape
+    uuid: str
+    meeting_id: str
+    host_id: str | None
+    room_name: str | None
+    room_email: str | None
+    topic: str | None
+    start_time: datetime
+    end_time: datetime | None
+    duration: int | None
+    is_extra: bool | None
+    visits: tuple[Visit, ...] | None
+    calls: tuple[Call, ...] | None
+
+
+@dataclass(frozen=True, slots=True)
+class NoReport:
+    """An item with nothing but its number: that meeting has no report yet."""
+
+    meeting_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class RoomRecord:
+    """One room of share/rooms."""
+
+    host_id: str
+    email: str | None
+    name: str | None
+    capacity: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A record that cannot be read: as it came (ASCII JSON), the field and the reason."""
+
+    raw: str
+    field: str
+    reason: str
+    uuid: str | None
+    meeting_id: str | None
+    start_time: str | None
+
+
+Record = MeetingRecord | NoReport | RoomRecord | Unreadable
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One answer. Paging fields are None where the shape has none. complete: False when records are missing."""
+
+    shape: Shape
+    records: tuple[Record, ...]
+    page_number: int | None = None
+    total_page: int | None = None
+    total_record: int | None = None
+    has_next: bool = False
+    warnings: tuple[str, ...] = ()
+    complete: bool = True
+
+
+class FieldError(ValueError):
+    """A field of one record that cannot be read."""
+
+    def __init__(self, field: str, reason: str) -> None:
+        super().__init__(f"{field} {reason}")
+        self.field = field
+        self.reason = reason
+
+
+# The answer --------------------------------------------------------------------------------------------
+
+
+def decode(body: bytes | str) -> Any:
+    """Strict JSON as Python objects, decimals exact. Errors: BadPayload, which says where and why."""
+    if isinstance(body, bytes):
+        try:
+            text = body.decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            raise BadPayload(f"The answer is no UTF-8 text (byte {error.start}).") from None
+    else:
+        text = body.removeprefix("\ufeff")
+    start = text.lstrip()[:1]
+    if start == "<":
+        raise BadPayload("The answer is HTML, not JSON: is there a proxy or a sign-in page in between?")
+    if not start:
+        raise BadPayload("The answer is empty.")
+    try:
+        return json.loads(text, parse_float=_decimal, parse_int=_integer, parse_constant=_constant)
+    except json.JSONDecodeError as error:
+        cut = error.pos >= len(text.rstrip()) - 1
+        reason = "it ends in the middle" if cut else error.msg
+        raise BadPayload(
+            f"The answer is not valid JSON: {reason} (line {error.lineno}, column {error.colno})."
+        ) from None
+    except RecursionError:
+        raise BadPayload("The answer is nested too deeply to be read.") from None
+
+
+def _decimal(text: str) -> Decimal:
+    try:
+        return Decimal(text)
+    except InvalidOperation:
+        raise BadPayload(f"The answer holds the number {text[:40]}, which cannot be read.") from None
+
+
+def _integer(text: str) -> int:
+    if len(text) > 400:  # Python itself refuses more than some thousand digits
+        raise BadPayload("The answer holds a number of more than 400 digits.")
+    return int(text)
+
+
+def _constant(text: str) -> NoReturn:
+    raise BadPayload(f"The answer holds {text}, which is no JSON.")
+
+
+def read_answer(answer: Any, zone: ZoneInfo) -> Page:
+    """One decoded answer of share/reports, share/detail or share/rooms.
+
+    In: the JSON value, and the zone of times that name none. Out: its records in their order. Errors:
+    BadPayload for what is no answer at all; Transient, Denied or Refused when `status` is not 200.
+    """
+    if not isinstance(answer, dict):
+        raise BadPayload(f"The answer is {_kind(answer)}, not an object with status, message and data.")
+    status = answer.get("status")
+    code = _paging_int(status)
+    if code is None:
+        raise BadPayload("The answer has no status." if status is None else "The answer's status is no number.")
+    if code != 200:
+        raise failure(code, answer.get("message"))
+    data = answer.get("data")
+    if data is None:
+        return Page(Shape.PAGED, ())
+    if isinstance(data, list):
+        return _array(data, zone)
+    if isinstance(data, dict):
+        return _paged(data, zone)
+    raise BadPayload(f"The answer's data is {_kind(data)}, neither an object nor an array.")
+
+
+def failure(status: int, message: Any, http: bool = False) -> ProviderError:
+    """The error that a failed answer means, by its status and message.
+
+    "status 200 means success, anything else is a failure, and message then says why." No list of codes is
+    published, so the message is looked at as well.
+    """
+    words = clean_message(message)
+    told = f": {words}" if words else ""
+    name = f"HTTP {status}" if http else f"status {status}"
+    lower = words.casefold()
+    if status == 429 or re.search(r"maximum number of|too many|rate limit|throttl|频繁|频率|超过.*(次|限)", lower):
+        return Transient(f"The provider is throttling us ({name}{told}). It is asked again later.")
+    if 500 <= status <= 599:
+        return Transient(f"The provider has a fault of its own ({name}{told}). It is asked again later.")
+    if status in {408, 425}:
+        return Transient(f"The provider did not take the question in time ({name}{told}). It is asked again later.")
+    credentials = r"api[ _-]?key|api[ _-]?secret|credential|unauthori|permission|signature|鉴权|密钥|认证|权限"
+    if status in {401, 403} or re.search(credentials, lower):
+        return Denied(f"The provider does not accept our key ({name}{told}). Check UMEET_API_KEY and UMEET_API_SECRET.")
+    if http:
+        return Refused(f"The provider refuses the question ({name}{told}). Check UMEET_URL.")
+    return Refused(f"The provider refuses the question ({name}{told}).")
+
+
+def clean_message(message: Any) -> str:
+    """A text of the provider for our own sentences: one short line without control characters."""
+    if not isinstance(message, str):
+        return ""
+    plain = "".join(" " if unicodedata.category(letter)[0] in "CZ" else letter for letter in message[:2000])
+    line = " ".join(plain.split()).rstrip(".。")
+    return line if len(line) <= LONGEST_MESSAGE else f"{line[:LONGEST_MESSAGE]}…"
+
+
+PAGING = ("from", "to", "total_record", "total_page", "page_number", "page_size", "has_next_page")
+
+
+def _paged(data: dict[str, Any], zone: ZoneInfo) -> Page:
+    meetings = data.get("meetings")
+    if meetings is None:
+        if not any(name in data for name in PAGING):
+            raise BadPayload("The answer's data has neither meetings nor paging fields.")
+        meetings = []
+    if not isinstance(meetings, list):
+        raise BadPayload(f"The answer's meetings are {_kind(meetings)}, not a list.")
+    has_next = data.get("has_next_page")
+    return Page(
+        Shape.PAGED,
+        tuple(read_record(item, Shape.PAGED, zone) for item in meetings),
+        page_number=_paging_int(data.get("page_number")),
+        total_page=_paging_int(data.get("total_page")),
+        total_record=_paging_int(data.get("total_record")),
+        has_next=has_next is True or has_next == 1 or str(has_next).strip().casefold() in {"true", "1"},
+    )
+
+
+def _array(items: list[Any], zone: ZoneInfo) -> Page:
+    if any(isinstance(item, dict) and {"first_name", "meeting_capacity"} & item.keys() for item in items):
+        return Page(Shape.ARRAY, tuple(_room(item) for item in items))
+    warnings = []
+    for item in items:
+        if isinstance(item, dict) and item.get("participants"):
+            pages = _paging_int(item.get("page_count"))
+            if pages is not None and pages > 1:
+                number = clean_message(str(item.get("id")))
+                warnings.append(f"Of meeting {number} only the first of {pages} pages of visits was delivered.")
+    return Page(Shape.ARRAY, tuple(read_record(item, Shape.ARRAY, zone) for item in items), warnings=tuple(warnings))
+
+
+def _paging_int(value: Any) -> int | None:
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, str) and re.fullmatch(r"\s*\d{1,9}\s*", value, re.ASCII):
+        return int(value)
+    if isinstance(value, int) and 0 <= value < 10**9:
+        return value
+    return None
+
+
+# One record --------------------------------------------------------------------------------------------
+
+
+def read_record(item: Any, shape: Shape, zone: ZoneInfo) -> Record:
+    """One item of an answer; never raises."""
+    if not isinstance(item, dict):
+        return _unreadable(item, FieldError("record", f"is {_kind(item)}, not an object"))
+    try:
+        number = _number(item)
+        if _says_nothing_more(item):
+            if not number:
+                raise FieldError("uuid", "is missing")
+            return NoReport(number)
+        return _meeting(item, shape, zone, number)
+    except FieldError as error:
+        return _unreadable(item, error)
+    except (ValueError, OverflowError, RecursionError, ArithmeticError) as error:
+        return _unreadable(item, FieldError("record", f"cannot be read ({type(error).__name__})"))
+
+
+def _says_nothing_more(item: Mapping[str, Any]) -> bool:
+    names = {"id", "meeting_id", "meetingId"}
+    return all(name in names or value in (None, "", [], {}) for name, value in item.items())
+
+
+def _meeting(item: Mapping[str, Any], shape: Shape, zone: ZoneInfo, number: str) -> MeetingRecord:
+    uuid = _identifier(item, ("uuid",), "uuid")
+    if not uuid:
+        raise FieldError("uuid", "is missing")
+    start = _time(item, ("start_time", "startTime"), "start_time", zone)
+    if start is None:
+        raise FieldError("start_time", "is missing")
+    return MeetingRecord(
+        shape=shape,
+        uuid=uuid,
+        meeting_id=number,
+        host_id=_identifier(item, ("host_id", "hostId"), "host_id") or None,
+        room_name=_short_text(item, ("host",), "host", LONGEST_NAME_OF_ROOM),
+        room_email=_short_text(item, ("email",), "email", 320),
+        topic=_text(item, ("topic",), "topic"),
+        start_time=start,
+        end_time=_time(item, ("end_time", "endTime"), "end_time", zone),
+        duration=_duration(_first(item, ("duration",)), "duration"),
+        is_extra=_flag(_first(item, ("is_extra", "isExtra")), "is_extra"),
+        visits=_visits(_first(item, ("participants",)), zone),
+        calls=_calls(_first(item, ("telephony_usage", "telephonyUsage")), zone),
+    )
+
+
+def _visits(rows: Any, zone: ZoneInfo) -> tuple[Visit, ...] | None:
+    visits = []
+    for place, row in _rows(rows, "participants") or ():
+        join = _time(row, ("join_time", "joinTime"), f"{place}.join_time", zone)
+        if join is None:
+            raise FieldError(f"{place}.join_time", "is missing")
+        visits.append(
+            Visit(
+                name=_text(row, ("name", "user_name", "userName"), f"{place}.name") or "",
+                join_time=join,
+                leave_time=_time(row, ("leave_time", "leaveTime"), f"{place}.leave_time", zone),
+            )
+        )
+    return None if rows is None else tuple(visits)
+
+
+def _calls(rows: Any, zone: ZoneInfo) -> tuple[Call, ...] | None:
+    calls = []
+    for place, row in _rows(rows, "telephony_usage") or ():
+        calls.append(
+            Call(
+                phone_number=_short_text(row, ("phone_number", "phoneNumber"), f"{place}.phone_number", 100) or "",
+                type=_short_text(row, ("type",), f"{place}.type", 100) or "",
+                start_time=_time(row, ("start_time", "startTime"), f"{place}.start_time", zone),
+                end_time=_time(row, ("end_time", "endTime"), f"{place}.end_time", zone),
+                duration=_duration(_first(row, ("duration",)), f"{place}.duration"),
+                total=_money(_first(row, ("total",)), f"{place}.total"),
+            )
+        )
+    return None if rows is None else tuple(calls)
+
+
+def _rows(rows: Any, name: str) -> Iterable[tuple[str, Mapping[str, Any]]] | None:
+    if rows is None:
+        return None
+    if not isinstance(rows, list):
+        raise FieldError(name, f"is {_kind(rows)}, not a list")
+    for place, row in enumerate(rows):
+        if not isinstance(row, dict):
+            raise FieldError(f"{name}[{place}]", f"is {_kind(row)}, not an object")
+    return [(f"{name}[{place}]", row) for place, row in enumerate(rows)]
+
+
+def _room(item: Any) -> RoomRecord | Unreadable:
+    if not isinstance(item, dict):
+        return _unreadable(item, FieldError("record", f"is {_kind(item)}, not an object"))
+    try:
+        host_id = _identifier(item, ("id", "host_id"), "id")
+        if not host_id:
+            raise FieldError("id", "is missing")
+        capacity = _first(item, ("meeting_capacity",))
+        seats = None if capacity in (None, "") else _paging_int(capacity)
+        if capacity not in (None, "") and seats is None:
+            raise FieldError("meeting_capacity", f"is {_shown(capacity)}, not a number of people")
+        return RoomRecord(
+            host_id=host_id,
+            email=_short_text(item, ("email",), "email", 320),
+            name=_short_text(item, ("first_name",), "first_name", LONGEST_NAME_OF_ROOM),
+            capacity=seats,
+        )
+    except FieldError as error:
+        return _unreadable(item, error)
+    except (ValueError, OverflowError, RecursionError, ArithmeticError) as error:
+        return _unreadable(item, FieldError("record", f"cannot be read ({type(error).__name__})"))
+
+
+def _unreadable(item: Any, error: FieldError) -> Unreadable:
+    known = item if isinstance(item, dict) else {}
+    try:
+        raw = json.dumps(item, ensure_ascii=True, default=str, sort_keys=True)
+    except (RecursionError, ValueError):
+        raw = '"(nested too deeply to be kept)"'
+    try:
+        uuid = _identifier(known, ("uuid",), "uuid") or None
+    except FieldError:
+        uuid = None
+    try:
+        number = _number(known) or None
+    except FieldError:
+        number = None
+    start = known.get("start_time")
+    return Unreadable(
+        raw=raw,
+        field=error.field,
+        reason=clean_message(error.reason),
+        uuid=uuid,
+        meeting_id=number,
+        start_time=_scrub(str(start))[:100] if isinstance(start, str | int | Decimal) else None,
+    )
+
+
+# One field ---------------------------------------------------------------------------------------------
+
+
+def _first(item: Mapping[str, Any], names: Iterable[str]) -> Any:
+    """The first of several spellings that is there and not null."""
+    return next((item[name] for name in names if item.get(name) is not None), None)
+
+
+def _scrub(text: str) -> str:
+    """Without what no database can hold: NUL and halves of surrogate pairs become U+FFFD."""
+    return re.sub("[\x00\ud800-\udfff]", "\ufffd", text)
+
+
+def _shown(value: Any) -> str:
+    text = str(value)
+    return f"'{_scrub(text[:60])}{'…' if len(text) > 60 else ''}'"
+
+
+def _kind(value: Any) -> str:
+    names = {dict: "an object", list: "a list", str: "a text", bool: "true or false", type(None): "null"}
+    return names.get(type(value), "a number")
+
+
+def _text(item: Mapping[str, Any], names: Iterable[str], field: str) -> str | None:
+    value = _first(item, names)
+    if value is None:
+        return None
+    if isinstance(value, bool | dict | list):
+        raise FieldError(field, f"is {_kind(value)}, not a text")
+    return _scrub(str(value))
+
+
+def _short_text(item: Mapping[str, Any], names: Iterable[str], field: str, longest: int) -> str | None:
+    value = (_text(item, names, field) or "").strip()
+    if len(value) > longest:
+        raise FieldError(field, f"is longer than {longest} characters")
+    return value or None
+
+
+def _identifier(item: Mapping[str, Any], names: Iterable[str], field: str) -> str:
+    """A uuid or a host_id: base64 and the like, case-sensitive, never changed but for white space around it."""
+    return _short_text(item, names, field, LONGEST_ID) or ""
+
+
+def _number(item: Mapping[str, Any]) -> str:
+    """The meeting number: "9 to 11 digits, string or integer"; "" when missing."""
+    value = _first(item, ("meeting_id", "meetingId", "id"))
+    if value is None:
+        return ""
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        raise FieldError("meeting_id", f"is {_kind(value)}, not a meeting number")
+    digits = re.sub(r"[\s-]", "", unicodedata.normalize("NFKC", str(value)))
+    if digits and not re.fullmatch(r"\d{1,20}", digits, re.ASCII):
+        raise FieldError("meeting_id", f"is {_shown(value)}, not a meeting number")
+    return digits
+
+
+TIME = re.compile(
+    r"(?P<y>\d{4})[-/](?P<m>\d{1,2})[-/](?P<d>\d{1,2})"
+    r"(?:[T ]\s*(?P<H>\d{1,2}):(?P<M>\d{2})(?::(?P<S>\d{2})(?:[.,](?P<f>\d{1,9}))?)?"
+    r"\s*(?P<z>Z|z|[+-]\d{2}:?\d{2})?)?",
+    re.ASCII,
+)
+
+
+def _time(item: Mapping[str, Any], names: Iterable[str], field: str, zone: ZoneInfo) -> datetime | None:
+    value = _first(item, names)
+    if value is None:
+        return None
+    text = value.strip() if isinstance(value, str) else None
+    # "0000-00-00 00:00:00" is how some databases write that there is no time.
+    if text == "" or (text and text.startswith("0000-00-00")):
+        return None
+    try:
+        if text is None:
+            raise ValueError
+        return parse_time(text, zone)
+    except (ValueError, OverflowError):
+        raise FieldError(field, f"is {_shown(value)}, not a time such as 2017-08-31 00:00:00") from None
+
+
+def parse_time(text: str, zone: ZoneInfo) -> datetime:
+    """A time of the API as UTC: `2017-08-31 00:00:00`, `2018-05-08T02:32:34Z`, `2017-8-31` and their like.
+
+    Times that name no zone are read in `zone`. Errors: ValueError for anything else, and for years outside
+    2000 to 2100.
+    """
+    match = TIME.fullmatch(text)
+    if match is None or not 2000 <= int(match["y"]) <= 2100:
+        raise ValueError(text)
+    day = datetime(int(match["y"]), int(match["m"]), int(match["d"]))  # noqa: DTZ001 — its zone follows
+    hour, minute, second = (int(match[name] or 0) for name in "HMS")
+    if hour > 24 or minute > 59 or second > 60 or (hour == 24 and (minute or second)):
+        raise ValueError(text)
+    # 24:00 and a leap second are ways to write the next day and the next minute.
+    offset = match["z"]
+    tzinfo: ZoneInfo | timezone = zone
+    if offset in {"Z", "z"}:
+        tzinfo = UTC
+    elif offset:
+        sign = -1 if offset[0] == "-" else 1
+        minutes = int(offset[1:3]) * 60 + int(offset[-2:])
+        if minutes >= 24 * 60:
+            raise ValueError(text)
+        tzinfo = timezone(sign * timedelta(minutes=minutes))
+    micro = int((match["f"] or "0").ljust(6, "0")[:6])
+    local = day + timedelta(hours=hour, minutes=minute, seconds=second, microseconds=micro)
+    return local.replace(tzinfo=tzinfo).astimezone(UTC)
+
+
+CLOCK = re.compile(r"(?:(\d{1,6}):)?(\d{1,6}):(\d{2})", re.ASCII)
+UNITS = re.compile(
+    r"(?:(\d+(?:\.\d+)?)\s*(?:小时|时|h|hours?|hrs?)\s*)?"
+    r"(?:(\d+(?:\.\d+)?)\s*(?:分钟|分|m|min|mins|minutes?)\s*)?"
+    r"(?:(\d+(?:\.\d+)?)\s*(?:秒钟|秒|s|sec|secs|seconds?)\s*)?",
+    re.ASCII | re.IGNORECASE,
+)
+
+
+def _duration(value: Any, field: str) -> int | None:
+    """Seconds of a duration: `120` and `"45"` are minutes, `"6分钟"`, `"01:25"` (mm:ss), `"03:55:08"`."""
+    if value is None:
+        return None
+    wrong = FieldError(field, f"is {_shown(value)}, not a duration such as 120, 6分钟 or 03:55:08")
+    if isinstance(value, bool):
+        raise wrong
+    if isinstance(value, int | Decimal):
+        seconds = _seconds(value, wrong)
+    elif isinstance(value, str):
+        text = unicodedata.normalize("NFKC", value).strip()
+        if not text:
+            return None
+        if re.fullmatch(r"\d{1,12}(\.\d{1,12})?", text, re.ASCII):
+            seconds = _seconds(Decimal(text), wrong)
+        elif clock := CLOCK.fullmatch(text):
+            hours, minutes, rest = (int(part or 0) for part in clock.groups())
+            if rest > 59 or (clock[1] and minutes > 59):
+                raise wrong
+            seconds = hours * 3600 + minutes * 60 + rest
+        elif (units := UNITS.fullmatch(text)) and any(units.groups()) and len(text) < 60:
+            parts = (Decimal(part or 0) * size for part, size in zip(units.groups(), (3600, 60, 1), strict=True))
+            seconds = int(sum(parts, Decimal(0)).quantize(Decimal(1), ROUND_HALF_UP))
+        else:
+            raise wrong
+    else:
+        raise wrong
+    if not 0 <= seconds <= TEN_YEARS:
+        raise wrong
+    return seconds
+
+
+def _seconds(minutes: int | Decimal, wrong: FieldError) -> int:
+    if not 0 <= minutes <= TEN_YEARS:  # a NaN cannot come: decode() refuses it
+        raise wrong
+    return int((Decimal(minutes) * 60).quantize(Decimal(1), ROUND_HALF_UP))
+
+
+def _money(value: Any, field: str) -> Decimal | None:
+    """Yuan, exact: `0.12`, `"0.12"`, `"¥0.12"`, `"1,234.50"`."""
+    if value is None:
+        return None
+    wrong = FieldError(field, f"is {_shown(value)}, not an amount of money such as 0.12")
+    if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
+        raise wrong
+    if isinstance(value, str):
+        text = re.sub(r"^(¥|RMB|CNY)|(元|RMB|CNY)$", "", unicodedata.normalize("NFKC", value).strip()).strip()
+        if not text:
+            return None
+        if not re.fullmatch(r"-?(\d{1,3}(,\d{3})+|\d{1,12})(\.\d{1,20})?", text, re.ASCII):
+            raise wrong
+        amount = Decimal(text.replace(",", ""))
+    else:
+        amount = Decimal(value)
+    if not amount.is_finite() or abs(amount) >= MOST_MONEY:
+        raise wrong
+    exponent = amount.normalize().as_tuple().exponent
+    if isinstance(exponent, int) and exponent < -MONEY_PLACES:
+        raise FieldError(field, f"is {_shown(value)}, which has more than {MONEY_PLACES} decimal places")
+    return amount
+
+
+def _flag(value: Any, field: str) -> bool | None:
+    """0/1, "0"/"1", true/false."""
+    if isinstance(value, str):
+        value = value.strip().casefold()
+    if value is None or value == "":
+        return None
+    for flag, spellings in ((True, (1, "1", "true")), (False, (0, "0", "false"))):
+        if any(value == spelling for spelling in spellings):
+            return flag
+    raise FieldError(field, f"is {_shown(value)}, neither 0 nor 1")

@@ -1,0 +1,519 @@
+"""What is due, claim it, fetch it, import it, record it.
+
+Three sources feed one importer: meeting numbers (share/reports), dates (share/detail) and rooms
+(share/rooms). Each run claims pieces of work, asks the provider outside any transaction, imports page
+by page, and only then notes the piece as done: whatever is cut off in between is asked for again, and
+asking again changes nothing.
+
+What goes wrong is sorted by its remedy. Transient: the piece and its source wait ever longer. Unreadable:
+the piece waits, the others go on. Refused: the source stops and every page says so; it is tried once
+an hour, and at once by hand.
+"""
+
+import logging
+import random
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
+from django.db import DatabaseError, transaction
+from django.db.models import F, QuerySet
+
+from reports import leases
+from reports.importer import Outcome, forget_unnamed, import_page
+from reports.models import Meeting, Pull, PulledDay, Source, TrackedNumber, Work
+from reports.provider.client import Client
+from reports.provider.errors import BadPayload, Denied, ProviderError, Refused, Transient
+from reports.provider.payloads import Page
+
+logger = logging.getLogger(__name__)
+
+NUMBERS_A_CALL = 200  # "At most 200 in one call" (share/reports)
+DAYS_A_CLAIM = 5
+
+# When a number is asked about again while its report settles; after the last step it is settled.
+SETTLING = (
+    timedelta(minutes=10),
+    timedelta(hours=1),
+    timedelta(hours=6),
+    timedelta(days=1),
+    timedelta(days=3),
+)
+# Numbers are used again, and where dates are not pulled nothing else would tell: settled ones are looked at weekly.
+SETTLED = timedelta(days=7)
+# A number without any report may stand for a meeting still to come: it never goes to sleep for longer.
+WAITING = timedelta(days=1)
+RECENT_DAYS = 3
+RECENT_AGAIN = timedelta(hours=1)
+LAST_LOOK = timedelta(days=8)  # reports change afterwards: every day is read once more when it is so old
+DAY_WAITS_AT_MOST = timedelta(hours=6)
+REFUSED_AGAIN = timedelta(hours=1)
+BACKOFF = timedelta(minutes=1)
+BACKOFF_AT_MOST = timedelta(hours=1)
+RUN_AT_MOST = timedelta(minutes=15)
+
+Clock = Callable[[], datetime]
+Watcher = Callable[[Pull], None]
+
+
+class NotConfigured(Exception):
+    """There is no key to pull with; the text says what to do."""
+
+
+def utcnow() -> datetime:
+    return datetime.now(UTC)
+
+
+def make_client() -> Client:
+    """The client of the settings. Errors: NotConfigured without a key."""
+    missing = [name for name in ("UMEET_API_KEY", "UMEET_API_SECRET") if not getattr(settings, name)]
+    if missing:
+        raise NotConfigured(
+            f"{' and '.join(missing)} {'are' if len(missing) > 1 else 'is'} not set. Set UMEET_API_KEY and "
+            "UMEET_API_SECRET to the key and secret of your account (or try the demo: manage.py start --demo)."
+        )
+    return Client(
+        settings.UMEET_URL,
+        settings.UMEET_API_KEY,
+        settings.UMEET_API_SECRET,
+        zone=ZoneInfo(settings.UMEET_TIME_ZONE),
+        timeout=settings.UMEET_TIMEOUT,
+    )
+
+
+# What is due ---------------------------------------------------------------------------------------
+
+
+def due_numbers(now: datetime) -> QuerySet[TrackedNumber]:
+    """Tracked numbers to ask about now, the longest waiting first."""
+    return TrackedNumber.objects.filter(next_due_at__lte=now).order_by("next_due_at", "pk")
+
+
+def due_days(now: datetime) -> QuerySet[PulledDay]:
+    """Days to ask about now, newest first."""
+    return PulledDay.objects.filter(next_due_at__lte=now).order_by("-day")
+
+
+def provider_today(now: datetime) -> date:
+    """Today in the provider's zone, by which share/detail counts days."""
+    return now.astimezone(ZoneInfo(settings.UMEET_TIME_ZONE)).date()
+
+
+def schedule_days(first: date, last: date, now: datetime) -> None:
+    """Have the days from `first` to `last` (provider's zone, both included) pulled now."""
+    _add_missing(first, last, now)
+    PulledDay.objects.filter(day__range=(first, last)).exclude(next_due_at__lte=now).update(next_due_at=now)
+
+
+def _add_missing(first: date, last: date, now: datetime) -> None:
+    days = (first + timedelta(days=count) for count in range((last - first).days + 1))
+    known = set(PulledDay.objects.filter(day__range=(first, last)).values_list("day", flat=True))
+    fresh = [PulledDay(day=day, next_due_at=now) for day in days if day not in known]
+    PulledDay.objects.bulk_create(fresh, batch_size=500, ignore_conflicts=True)
+
+
+def schedule_recent(now: datetime) -> None:
+    """Have today and the two days before pulled now, and, the first time, the history before them."""
+    if not settings.UMEET_PULL_DATES:
+        return
+    today = provider_today(now)
+    begin = today - timedelta(days=settings.HISTORY_DAYS - 1)
+    # Not only the first time: days may be missing because this machine was off.
+    _add_missing(begin, today, now)
+    schedule_days(today - timedelta(days=RECENT_DAYS - 1), today, now)
+
+
+def track(numbers: Iterable[str], now: datetime) -> int:
+    """Register meeting numbers to be asked about from now on; returns how many are new."""
+    wanted = list(dict.fromkeys(numbers))
+    new = 0
+    for start in range(0, len(wanted), 500):
+        chunk = wanted[start : start + 500]
+        with transaction.atomic():
+            known = set(TrackedNumber.objects.filter(number__in=chunk).values_list("number", flat=True))
+            rows = [TrackedNumber(number=number, next_due_at=now) for number in chunk if number not in known]
+            TrackedNumber.objects.bulk_create(rows, ignore_conflicts=True)
+            new += len(rows)
+    return new
+
+
+def ask_now(now: datetime) -> None:
+    """Somebody wants it all now: recent days, rooms, and every number that is not settled."""
+    schedule_recent(now)
+    TrackedNumber.objects.exclude(state=TrackedNumber.State.SETTLED).filter(next_due_at__gt=now).update(next_due_at=now)
+    for name in Source.Name.values:
+        source(name)
+    Source.objects.update(refused_at=None, failures=0, next_due_at=now)
+
+
+def source(name: str) -> Source:
+    """The row of a source, made when it is first asked for."""
+    return Source.objects.get_or_create(name=name)[0]
+
+
+def is_open(name: str, now: datetime) -> bool:
+    """Whether a source may be asked now: neither refused lately nor waiting after failures."""
+    row = source(name)
+    if row.refused_at is not None:
+        return now >= row.refused_at + REFUSED_AGAIN
+    return row.failures == 0 or row.next_due_at is None or row.next_due_at <= now
+
+
+# Runs ----------------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class Run:
+    """One run of a source. Nothing is written until the first piece is claimed."""
+
+    source: str
+    clock: Clock
+    watch: Watcher | None = None
+    forced: bool = False
+    owner: str = field(default_factory=leases.new_owner)
+    pull: Pull | None = None
+    outcome: Outcome = field(default_factory=Outcome)
+    error: str = ""
+    state: str = Pull.State.DONE
+    failed_in_a_row: int = 0
+    started: datetime = field(default_factory=utcnow)
+
+    def begin(self, pieces: int, asked_for: str) -> Pull:
+        if self.pull is None:
+            self.pull = Pull.objects.create(
+                source=self.source,
+                started_at=self.clock(),
+                owner=self.owner,
+                asked_for=asked_for,
+                pieces=pieces,
+            )
+        else:
+            joined = (
+                self.pull.asked_for if asked_for in self.pull.asked_for else _joined(self.pull.asked_for, asked_for)
+            )
+            Pull.objects.filter(pk=self.pull.pk).update(pieces=F("pieces") + pieces, asked_for=joined)
+            self.pull.asked_for = joined
+        self.tell()
+        return self.pull
+
+    def tell(self) -> None:
+        if self.pull is not None and self.watch is not None:
+            self.pull.refresh_from_db()
+            self.watch(self.pull)
+
+    def take(self, pages: Iterator[Page], held: Sequence[Work], piece: str = "") -> tuple[Outcome, list[Page]]:
+        """Import the pages of one question as they come. Errors: ProviderError of the client."""
+        assert self.pull is not None  # noqa: S101 — begin() comes first
+        outcome, seen = Outcome(), []
+        for page in pages:
+            outcome.add(import_page(page.records, self.pull, self.clock(), piece=piece))
+            seen.append(page)
+            leases.extend(held, self.owner, self.clock())
+            self.tell()
+        return outcome, seen
+
+    def done(self, pieces: int) -> None:
+        if self.pull is not None:
+            Pull.objects.filter(pk=self.pull.pk).update(pieces_done=F("pieces_done") + pieces)
+            self.tell()
+        self.failed_in_a_row = 0
+
+    def failed(self, error: ProviderError) -> bool:
+        """Note a failure and say whether to go on with the next piece."""
+        self.error = str(error)
+        now = self.clock()
+        if isinstance(error, Denied | Refused):
+            self.state = Pull.State.REFUSED
+            # The key is the same for all sources; anything else may concern this one alone.
+            names = Source.Name.values if isinstance(error, Denied) else [self.source]
+            for name in names:
+                source(name)
+            Source.objects.filter(name__in=names).update(refused_at=now, last_error=self.error)
+            return False
+        self.state = Pull.State.FAILED
+        self.failed_in_a_row += 1
+        if isinstance(error, BadPayload) and self.failed_in_a_row < 2:
+            return True
+        row = source(self.source)
+        wait = _backoff(row.failures, error)
+        Source.objects.filter(pk=row.pk).update(
+            failures=F("failures") + 1, next_due_at=now + wait, last_error=self.error
+        )
+        return False
+
+    def end(self) -> None:
+        """Close the run; without a single piece there was none."""
+        if self.pull is None:
+            return
+        now = self.clock()
+        Pull.objects.filter(pk=self.pull.pk, ended_at=None).update(ended_at=now, state=self.state, error=self.error)
+        if self.state in (Pull.State.DONE, Pull.State.PARTIAL):
+            changes = {"refused_at": None, "failures": 0, "last_error": "", "asked_at": now}
+            source(self.source)
+            Source.objects.filter(name=self.source).update(**changes)
+        self.pull.refresh_from_db()
+        logger.info(
+            "pull %s %s: %d new, %d changed, %d same, %d rejected%s",
+            self.source,
+            self.pull.state,
+            self.pull.new,
+            self.pull.changed,
+            self.pull.same,
+            self.pull.rejected,
+            f" ({self.error})" if self.error else "",
+        )
+        if self.watch is not None:
+            self.watch(self.pull)
+
+    def out_of_time(self) -> bool:
+        return not self.forced and self.clock() - self.started > RUN_AT_MOST
+
+
+@contextmanager
+def _running(run: Run) -> Iterator[Run]:
+    """Whatever happens, leases are given back and the Pull is closed with its reason."""
+    run.started = run.clock()
+    leases.release_abandoned(run.started)
+    try:
+        yield run
+    except KeyboardInterrupt:
+        run.state, run.error = Pull.State.INTERRUPTED, "Interrupted by hand. What was imported stays."
+        raise
+    except DatabaseError as error:
+        run.state = Pull.State.FAILED
+        run.error = f"The database did not take it: {_one_line(error)}. It is tried again."
+        raise
+    except Exception as error:
+        run.state = Pull.State.FAILED
+        run.error = f"Stopped by an error of the program ({type(error).__name__}); its log tells more."
+        raise
+    finally:
+        leases.release(run.owner)
+        run.end()
+
+
+def pull_numbers(
+    client: Client,
+    clock: Clock = utcnow,
+    *,
+    numbers: Sequence[str] | None = None,
+    forced: bool = False,
+    watch: Watcher | None = None,
+) -> Pull | None:
+    """Ask share/reports about the numbers that are due, at most 200 a call.
+
+    In: the client, the clock; `numbers`: ask about just these, due or not (they need not be tracked);
+    forced: also when the source waits after failures. Out: the Pull, or None when nothing was asked.
+    """
+    run = Run(Pull.Kind.NUMBERS, clock, watch, forced or numbers is not None)
+    if not run.forced and not is_open(run.source, clock()):
+        return None
+    with _running(run):
+        wanted = None if numbers is None else list(dict.fromkeys(numbers))
+        while not run.out_of_time():
+            if wanted is None:
+                held = leases.claim(due_numbers(clock()), run.owner, clock(), NUMBERS_A_CALL)
+                chunk = [piece.number for piece in held]
+            else:
+                chunk, wanted = wanted[:NUMBERS_A_CALL], wanted[NUMBERS_A_CALL:]
+                tracked = TrackedNumber.objects.filter(number__in=chunk).order_by("pk")
+                held = leases.claim(tracked, run.owner, clock(), NUMBERS_A_CALL)
+            if not chunk:
+                break
+            run.begin(len(chunk), f"{chunk[0]} …" if len(chunk) > 1 else chunk[0])
+            try:
+                outcome, pages = run.take(client.reports(chunk), held)
+            except ProviderError as error:
+                _put_off(held, run, error)
+                if not run.failed(error):
+                    break
+                continue
+            _numbers_answered(held, outcome, pages, run)
+            run.done(len(chunk))
+    return run.pull
+
+
+def _numbers_answered(held: Sequence[TrackedNumber], outcome: Outcome, pages: Sequence[Page], run: Run) -> None:
+    """Write down what an answer means for the schedule of its numbers."""
+    now = run.clock()
+    names = [piece.number for piece in held]
+    kept = set(Meeting.objects.filter(meeting_id__in=names).order_by().values_list("meeting_id", flat=True))
+    _note_warnings(pages, run)
+    with transaction.atomic():
+        for piece in held:
+            number = piece.number
+            if number in outcome.reported_numbers or number in kept:
+                again = number in outcome.fresh_numbers or number in outcome.running_numbers
+                step = 0 if again or piece.state != TrackedNumber.State.SETTLING else piece.step + 1
+                settled = step >= len(SETTLING)
+                state = TrackedNumber.State.SETTLED if settled else TrackedNumber.State.SETTLING
+                if piece.state == TrackedNumber.State.SETTLED and not again:
+                    state, settled, step = TrackedNumber.State.SETTLED, True, piece.step
+                wait = SETTLED if settled else SETTLING[step]
+            else:
+                state = TrackedNumber.State.WAITING
+                step = piece.step + 1 if piece.state == TrackedNumber.State.WAITING else 0
+                wait = min(SETTLING[min(step, len(SETTLING) - 1)], WAITING)
+            error = outcome.rejected_numbers.get(number, "")
+            TrackedNumber.objects.filter(pk=piece.pk, lease_owner=run.owner).update(
+                state=state,
+                step=min(step, len(SETTLING)),
+                asked_at=now,
+                next_due_at=now + wait,
+                failures=piece.failures + 1 if error else 0,
+                last_error=error,
+                lease_owner="",
+                lease_until=None,
+            )
+        forget_unnamed((f"number:{name}" for name in names), outcome.rejections)
+
+
+def pull_days(
+    client: Client,
+    clock: Clock = utcnow,
+    *,
+    days: tuple[date, date] | None = None,
+    forced: bool = False,
+    watch: Watcher | None = None,
+) -> Pull | None:
+    """Ask share/detail about the days that are due, newest first, each day a call of its own.
+
+    In, out: as `pull_numbers`; `days`: only those from the first to the last (provider's zone), made due
+    here. A day is complete when every record announced for it was delivered.
+    """
+    run = Run(Pull.Kind.DATES, clock, watch, forced or days is not None)
+    if not run.forced and not is_open(run.source, clock()):
+        return None
+    if days is not None:
+        schedule_days(*days, clock())
+    going = True
+    with _running(run):
+        while going and not run.out_of_time():
+            candidates = due_days(clock())
+            if days is not None:
+                candidates = candidates.filter(day__range=days)
+            held = leases.claim(candidates, run.owner, clock(), DAYS_A_CLAIM)
+            if not held:
+                break
+            run.begin(len(held), _day_span(held))
+            for piece in held:
+                leases.extend(held, run.owner, clock())
+                try:
+                    outcome, pages = run.take(client.detail(piece.day, piece.day), [piece], f"day:{piece.day}")
+                except ProviderError as error:
+                    _put_off([piece], run, error)
+                    going = run.failed(error)
+                    if not going:
+                        break
+                    continue
+                _day_answered(piece, outcome, pages, run)
+                run.done(1)
+    return run.pull
+
+
+def _day_answered(piece: PulledDay, outcome: Outcome, pages: Sequence[Page], run: Run) -> None:
+    now = run.clock()
+    complete = all(page.complete for page in pages)
+    announced = next((page.total_record for page in reversed(pages) if page.total_record is not None), None)
+    age = provider_today(now) - piece.day
+    # Counted from the end of the day, so that its last meetings had as long to settle as its first.
+    last_look = datetime.combine(piece.day, datetime.min.time(), UTC) + LAST_LOOK
+    due: datetime | None
+    if not complete:
+        due = now + min(SETTLING[0] * 2 ** min(piece.failures, 10), DAY_WAITS_AT_MOST)
+        run.state = Pull.State.PARTIAL
+    elif age < timedelta(days=RECENT_DAYS):
+        due = now + RECENT_AGAIN
+    else:
+        due = last_look if last_look > now else None
+    warnings = _note_warnings(pages, run)
+    with transaction.atomic():
+        PulledDay.objects.filter(pk=piece.pk, lease_owner=run.owner).update(
+            asked_at=now,
+            complete_at=now if complete else piece.complete_at,
+            announced=announced,
+            delivered=outcome.new + outcome.changed + outcome.same + outcome.rejected,
+            next_due_at=due,
+            failures=0 if complete else piece.failures + 1,
+            last_error="" if complete else warnings,
+            lease_owner="",
+            lease_until=None,
+        )
+        if complete:
+            forget_unnamed([f"day:{piece.day}"], outcome.rejections)
+
+
+def pull_rooms(
+    client: Client, clock: Clock = utcnow, *, forced: bool = False, watch: Watcher | None = None
+) -> Pull | None:
+    """Ask share/rooms for the rooms' names and capacities. In, out: as `pull_numbers`."""
+    run = Run(Pull.Kind.ROOMS, clock, watch, forced)
+    source(run.source)
+    if not forced and not is_open(run.source, clock()):
+        return None
+    with _running(run):
+        held = leases.claim(Source.objects.filter(name=run.source), run.owner, clock(), 1)
+        if not held:
+            return None
+        run.begin(1, "")
+        try:
+            _, pages = run.take(client.rooms(), held)
+        except ProviderError as error:
+            run.failed(error)
+        else:
+            _note_warnings(pages, run)
+            run.done(1)
+    return run.pull
+
+
+def rooms_are_due(now: datetime) -> bool:
+    """Whether the rooms were never pulled, or not within a day."""
+    row = source(Source.Name.ROOMS)
+    return row.asked_at is None or now - row.asked_at > timedelta(days=1)
+
+
+# Small things --------------------------------------------------------------------------------------
+
+
+def _put_off(held: Sequence[Work], run: Run, error: ProviderError) -> None:
+    """A failed piece waits, ever longer; a refused one stays due and waits for its source."""
+    now = run.clock()
+    for piece in held:
+        update: dict[str, object] = {"lease_owner": "", "lease_until": None, "last_error": str(error)}
+        if not isinstance(error, Denied | Refused):
+            update |= {"failures": F("failures") + 1, "next_due_at": now + _backoff(piece.failures, error)}
+        type(piece)._default_manager.filter(pk=piece.pk, lease_owner=run.owner).update(**update)
+
+
+def _backoff(failures: int, error: ProviderError) -> timedelta:
+    """How long to wait after so many failures before this one; jitter keeps workers from marching in step."""
+    told = error.retry_after if isinstance(error, Transient) else None
+    wait = min(BACKOFF * 2 ** min(failures, 10), BACKOFF_AT_MOST) * random.uniform(0.75, 1.25)
+    return max(wait, timedelta(seconds=min(told, 24 * 3600))) if told else wait
+
+
+def _note_warnings(pages: Sequence[Page], run: Run) -> str:
+    text = " ".join(dict.fromkeys(warning for page in pages for warning in page.warnings))
+    if text and text not in run.error:
+        run.error = f"{run.error} {text}".strip()[:2000]
+    return text
+
+
+def _day_span(held: Sequence[PulledDay]) -> str:
+    newest, oldest = max(piece.day for piece in held), min(piece.day for piece in held)
+    return str(newest) if newest == oldest else f"{oldest} – {newest}"
+
+
+def _joined(before: str, more: str) -> str:
+    """Spans of days as one: the oldest and the newest; numbers keep their first."""
+    parts = sorted({*before.split(" – "), *more.split(" – ")})
+    if all(len(part) == 10 and part[4] == "-" for part in parts):
+        return f"{parts[0]} – {parts[-1]}"
+    return before
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:300] or type(error).__name__

@@ -1,0 +1,56 @@
+"""Celery's entry points: when to pull. Retries are no matter of the broker: a failed piece stays due in
+the database with its own waiting time, and the next tick takes it up."""
+
+import logging
+
+from celery import shared_task
+from django.conf import settings
+
+from reports import maintenance, pulling
+from reports.provider.client import Client
+
+logger = logging.getLogger(__name__)
+
+
+def _client() -> Client | None:
+    try:
+        return pulling.make_client()
+    except pulling.NotConfigured as error:
+        logger.warning("%s", error)
+        return None
+
+
+@shared_task
+def pull_due() -> None:
+    """Every minute: rooms when they were never pulled, then the numbers and days that are due."""
+    client = _client()
+    if client is None:
+        return
+    with client:
+        if settings.UMEET_PULL_DATES and pulling.rooms_are_due(pulling.utcnow()):
+            pulling.pull_rooms(client)
+        pulling.pull_numbers(client)
+        if settings.UMEET_PULL_DATES:
+            pulling.pull_days(client)
+
+
+@shared_task
+def pull_recent_days() -> None:
+    """Hourly: today and the two days before, and whatever day of the history is missing."""
+    pulling.schedule_recent(pulling.utcnow())
+    pull_due()
+
+
+@shared_task
+def pull_rooms() -> None:
+    """Daily: the rooms' names and capacities."""
+    client = _client()
+    if client is not None and settings.UMEET_PULL_DATES:
+        with client:
+            pulling.pull_rooms(client)
+
+
+@shared_task
+def prune() -> None:
+    """Daily: drop what the retention says, and records of old uneventful pulls."""
+    maintenance.prune(pulling.utcnow())
