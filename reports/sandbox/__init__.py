@@ -1,0 +1,1 @@
+"""A simulated share-rooms API over real HTTP: for the demo, for tests, for load."""

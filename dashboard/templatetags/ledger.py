@@ -1,0 +1,59 @@
+"""How figures are written on a page: one filter each for minutes, hours, money, percent and counts.
+
+Unknown (None) is a dash, never zero.
+"""
+
+from datetime import timedelta
+from decimal import ROUND_HALF_UP, Decimal
+
+from django import template
+from django.utils.formats import number_format
+
+from reports.fields import tidy
+
+register = template.Library()
+
+UNKNOWN = "–"
+
+
+def _rounded(value: Decimal, places: int) -> str:
+    step = Decimal(1).scaleb(-places)
+    return number_format(value.quantize(step, ROUND_HALF_UP), decimal_pos=places, force_grouping=True)
+
+
+@register.filter
+def minutes(seconds: int | timedelta | None) -> str:
+    """Seconds as minutes with one decimal."""
+    if isinstance(seconds, timedelta):
+        seconds = int(seconds.total_seconds())
+    return UNKNOWN if seconds is None else _rounded(Decimal(seconds) / 60, 1)
+
+
+@register.filter
+def hours(seconds: int | None) -> str:
+    """Seconds as hours with one decimal, as on a card."""
+    return UNKNOWN if seconds is None else _rounded(Decimal(seconds) / 3600, 1)
+
+
+@register.filter
+def money(amount: Decimal | None) -> str:
+    """Yuan as ¥1,234.50."""
+    if amount is None:
+        return UNKNOWN
+    exact = tidy(amount)
+    exponent = exact.as_tuple().exponent
+    places = -exponent if isinstance(exponent, int) else 2
+    sign = "-" if exact < 0 else ""
+    return f"{sign}¥{number_format(abs(exact), decimal_pos=places, force_grouping=True)}"
+
+
+@register.filter
+def count(number: int | None) -> str:
+    """A whole number with its thousands told apart."""
+    return UNKNOWN if number is None else number_format(number, decimal_pos=0, force_grouping=True)
+
+
+@register.filter
+def percent(share: float | None) -> str:
+    """A share as a percentage with one decimal."""
+    return UNKNOWN if share is None else f"{_rounded(Decimal(share) * 100, 1)}%"

@@ -1,0 +1,86 @@
+"""Named faults that the sandbox can be told to have, while it runs."""
+
+from collections.abc import Iterable
+from threading import Lock
+
+FAULTS = {
+    "timeout": "takes the question and never answers",
+    "drip": "answers one byte at a time",
+    "slow": "waits before each answer (slow=SECONDS, 0.5 unless given)",
+    "500": "HTTP 500 (500=N: the next N calls only, then it heals; so for every fault but slow)",
+    "429": "HTTP 429 with Retry-After: 1",
+    "403-throttle": "HTTP 403, maximum number of api requests",
+    "html": "HTTP 200 with a page of HTML, as a proxy gives it",
+    "truncated": "JSON that ends in the middle",
+    "cut": "the connection closes in the middle of the answer",
+    "wrong-secret": "every key is refused",
+    "status-error": "HTTP 200 with status 500 inside",
+    "string-status": 'status as a string: "200"',
+    "data-null": "data is null",
+    "stuck-paging": "always the first page, and always another one promised",
+    "endless-paging": "a next page is promised for ever, and empty",
+    "mid-page": "every second page fails with HTTP 500",
+    "bad-record": "one record of every answer has a start that is no time",
+    "array-shape": "share/reports answers the array of the later revision",
+    "late": "leaves out whatever ended within the last hour",
+    "echo-secret": "fails and repeats key and secret in its message",
+}
+
+
+class UnknownFault(ValueError):
+    """No fault has that name; the text lists those that there are."""
+
+
+class FaultSet:
+    """The faults that are on. Safe to change while the server answers."""
+
+    def __init__(self, names: Iterable[str] = ()) -> None:
+        self._lock = Lock()
+        self._on: dict[str, float | None] = {}
+        for name in names:
+            self.on(name)
+
+    def on(self, name: str) -> None:
+        """Switch on `NAME` or `NAME=VALUE`. Errors: UnknownFault."""
+        plain, _, value = name.partition("=")
+        try:
+            number = float(value) if value else None
+        except ValueError:
+            number = -1.0
+        if plain not in FAULTS or (number is not None and number < 0):
+            raise UnknownFault(f"There is no fault '{name}'. There are: {', '.join(FAULTS)}.")
+        with self._lock:
+            self._on[plain] = number
+
+    def off(self, name: str) -> None:
+        with self._lock:
+            self._on.pop(name.partition("=")[0], None)
+
+    def clear(self) -> None:
+        with self._lock:
+            self._on.clear()
+
+    def names(self) -> list[str]:
+        with self._lock:
+            return sorted(self._on)
+
+    def strikes(self, name: str) -> bool:
+        """Whether a fault is on; one that was given a number of calls counts this one down."""
+        with self._lock:
+            if name not in self._on:
+                return False
+            left = self._on[name]
+            if left is not None:
+                if left <= 1:
+                    del self._on[name]
+                else:
+                    self._on[name] = left - 1
+            return True
+
+    def seconds(self, name: str, default: float) -> float | None:
+        """The value of a fault that has one; None when it is off."""
+        with self._lock:
+            if name not in self._on:
+                return None
+            value = self._on[name]
+            return default if value is None else value

@@ -1,0 +1,467 @@
+"""The simulated API over real HTTP, on this computer only.
+
+Speaks `share/reports` (both shapes), `share/detail`, `share/rooms`, `share/summary` and `licensing` as the
+vendor's document has them: POST forms, key and secret in the form, JSON with `status`, `message`, `data`.
+"""
+
+import json
+import socket
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, Self
+from urllib.parse import parse_qsl
+
+from reports.sandbox.faults import FaultSet, UnknownFault
+from reports.sandbox.world import Answers, Record
+
+MOST_NUMBERS = 200
+DEFAULT_PAGE = 30
+LARGEST_PAGE = 300
+PREFIX = "/umeeting/"
+
+
+def utcnow() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One call that was made: endpoint, form without key and secret, HTTP status."""
+
+    endpoint: str
+    form: dict[str, str]
+    status: int
+
+
+class Failure(Exception):
+    """An answer whose status is not 200."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+
+
+class Sandbox:
+    """The server, to be started and stopped by a command or a test.
+
+    In: where the answers come from, the key and secret to accept, a port (0: any free one), the clock, and
+    names of faults. `calls` tells what was asked, `faults` can be changed while it runs.
+    """
+
+    def __init__(
+        self,
+        world: Answers,
+        *,
+        key: str = "demo-key",
+        secret: str = "demo-secret",  # noqa: S107 — of a simulation
+        port: int = 0,
+        clock: Callable[[], datetime] = utcnow,
+        faults: Iterable[str] = (),
+    ) -> None:
+        self.world = world
+        self.key, self.secret = key, secret
+        self.clock = clock
+        self.faults = FaultSet(faults)
+        self.calls: deque[Asked] = deque(maxlen=100_000)
+        self.stopping = threading.Event()
+        self._server = _Server(("127.0.0.1", port), _Handler)
+        self._server.sandbox = self
+        self._thread: threading.Thread | None = None
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._server.server_port}{PREFIX}"
+
+    def start(self) -> Self:
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, name="sandbox", daemon=True
+        )
+        self._thread.start()
+        return self
+
+    def serve_forever(self) -> None:
+        self._server.serve_forever(poll_interval=0.2)
+
+    def stop(self) -> None:
+        self.stopping.set()
+        if self._thread is not None:
+            self._server.shutdown()
+            self._thread.join()
+        self._server.server_close()
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    # What is answered ----------------------------------------------------------------------------------
+
+    def answer(self, endpoint: str, form: dict[str, str]) -> dict[str, Any]:
+        """The JSON of one call without faults. Errors: Failure."""
+        if form.get("api_key") != self.key or form.get("api_secret") != self.secret:
+            raise Failure(401, "api_key or api_secret is wrong")
+        now = self.clock()
+        match endpoint:
+            case "share/reports":
+                data: Any = self._reports(form, now)
+            case "share/detail":
+                data = self._detail(form, now)
+            case "share/rooms":
+                data = self.world.rooms()
+            case "share/summary":
+                data = self._summary(form, now)
+            case "licensing":
+                capacity = self.world.licensing()
+                data = {"payType": "1", "expire_date": f"{now.year + 1}-12-31", "capacity": capacity}
+            case _:
+                raise Failure(404, "no such interface")
+        return {"status": 200, "message": "OK", "data": data}
+
+    def _reports(self, form: dict[str, str], now: datetime) -> Any:
+        numbers = [number.strip() for number in form.get("meeting_ids", "").split(",") if number.strip()]
+        if not numbers:
+            raise Failure(400, "meeting_ids is missing")
+        if len(numbers) > MOST_NUMBERS:
+            raise Failure(400, f"at most {MOST_NUMBERS} meeting_ids in one call")
+        records = self._spoil(self.world.reports(numbers, now), now)
+        if self.faults.strikes("array-shape"):
+            return self._array(numbers, records)
+        days = sorted(str(record.get("start_time", ""))[:10] for record in records) or [""]
+        return self._page(records, {**form, "page_size": form.get("page_size", "300")}, days[0], days[-1])
+
+    def _array(self, numbers: list[str], records: list[Record]) -> list[Record]:
+        """The later revision's shape: "only ended meetings with two or more participants have a report"."""
+        rooms = {room["id"]: room for room in self.world.rooms()}
+        found: dict[str, list[Record]] = {number: [] for number in numbers}
+        for record in records:
+            visits = record.get("participants") or []
+            ended = record.get("end_time")
+            if len(visits) < 2 or not ended:
+                continue
+            room = rooms.get(record.get("host_id"), {})
+            start, end = self._utc(record["start_time"]), self._utc(ended)
+            item = {
+                "uuid": record["uuid"],
+                "id": record["meeting_id"],
+                "type": "Past Meeting",
+                "host": f"{room.get('first_name', '')} ",
+                "email": room.get("email", ""),
+                "user_type": "Corp",
+                "start_time": start,
+                "end_time": end,
+                "duration": self._lasted(start, end),
+                "has_pstn": bool(record.get("telephony_usage")),
+                "participants_count": len(visits),
+                "page_count": 1,
+                "page_number": 1,
+                "page_size": 100,
+                "participants": [
+                    {
+                        "id": "",
+                        "user_id": str(16778240 + place),
+                        "user_name": visit["name"],
+                        "device": "Windows",
+                        "join_time": self._utc(visit["join_time"]),
+                        "leave_time": self._utc(visit["leave_time"]),
+                    }
+                    for place, visit in enumerate(visits)
+                ],
+            }
+            found.setdefault(str(record["meeting_id"]), []).append(item)
+        items: list[Record] = []
+        for number, reported in found.items():
+            items += reported or [{"id": number}]
+        return items
+
+    def _utc(self, text: Any) -> Any:
+        try:
+            local = datetime.strptime(str(text), "%Y-%m-%d %H:%M:%S").replace(tzinfo=self.world.zone)
+        except ValueError:
+            return text
+        return local.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+    @staticmethod
+    def _lasted(start: str, end: str) -> str | None:
+        """Actual length, "minutes rounded up"."""
+        try:
+            seconds = (datetime.fromisoformat(end) - datetime.fromisoformat(start)).total_seconds()
+        except ValueError:
+            return None
+        return f"{-(-int(seconds) // 60)}分钟"
+
+    def _span(self, form: dict[str, str], now: datetime) -> tuple[date, date]:
+        today = now.astimezone(self.world.zone).date()
+        try:
+            first, last = (_day(form[name]) if form.get(name) else today for name in ("from", "to"))
+        except ValueError:
+            raise Failure(400, "from or to is no date") from None
+        if first > last:
+            raise Failure(400, "from is after to")
+        # "A range of more than one month silently returns only its last month."
+        return max(first, last - timedelta(days=30)), last
+
+    def _detail(self, form: dict[str, str], now: datetime) -> dict[str, Any]:
+        first, last = self._span(form, now)
+        records = self._spoil(self.world.meetings(first, last, now), now)
+        if host_id := form.get("host_id"):
+            records = [record for record in records if record.get("host_id") == host_id]
+        hidden = {
+            name
+            for name, flag in (("participants", "show_participants"), ("telephony_usage", "show_telephony_usage"))
+            if form.get(flag, "false").casefold() not in {"true", "1"}
+        }
+        if hidden:
+            records = [{key: value for key, value in record.items() if key not in hidden} for record in records]
+        return self._page(records, form, f"{first.year}-{first.month}-{first.day}", last.isoformat())
+
+    def _page(self, records: list[Record], form: dict[str, str], first: str, last: str) -> dict[str, Any]:
+        size = min(max(1, _whole(form.get("page_size"), DEFAULT_PAGE)), LARGEST_PAGE)
+        number = max(1, _whole(form.get("page_number"), 1))
+        stuck = self.faults.strikes("stuck-paging")
+        shown = 1 if stuck else number
+        pages = -(-len(records) // size)
+        return {
+            "from": first,
+            "to": last,
+            "total_record": len(records) + (size if stuck else 0),
+            "total_page": pages + (1 if stuck else 0),
+            "page_number": shown,
+            "page_size": size,
+            "has_previous_page": shown > 1,
+            "has_next_page": stuck or shown < pages or self.faults.strikes("endless-paging"),
+            "meetings": records[(shown - 1) * size : shown * size],
+        }
+
+    def _spoil(self, records: list[Record], now: datetime) -> list[Record]:
+        if self.faults.strikes("late"):
+            limit = (now - timedelta(hours=1)).astimezone(self.world.zone).strftime("%Y-%m-%d %H:%M:%S")
+            records = [record for record in records if not record.get("end_time") or str(record["end_time"]) < limit]
+        if records and self.faults.strikes("bad-record"):
+            spoiled = len(records) // 2
+            records = [*records]
+            records[spoiled] = {**records[spoiled], "start_time": "yesterday"}
+        return records
+
+    def _summary(self, form: dict[str, str], now: datetime) -> dict[str, Any]:
+        """The provider's own totals by room: reported meetings only, minutes rounded up."""
+        first, last = self._span(form, now)
+        rooms: dict[str, dict[str, Any]] = {}
+        for record in self.world.meetings(first, last, now):
+            if not record.get("end_time") or record.get("participants") is None:
+                continue
+            extra = int(str(record["is_extra"]) in {"1", "True"})
+            room = rooms.setdefault(
+                record["host_id"],
+                {
+                    "host_id": record["host_id"],
+                    "is_extra": extra,
+                    "meetings": 0,
+                    "participants": 0,
+                    "meeting_minutes": 0,
+                    "audio_participants": 0,
+                    "audio_total_duration": 0,
+                    "total_fee": 0.0,
+                },
+            )
+            start, end = self._utc(_padded(record["start_time"])), self._utc(record["end_time"])
+            room["meetings"] += 1
+            room["participants"] += len(record["participants"])
+            room["meeting_minutes"] += int((self._lasted(start, end) or "0分钟").removesuffix("分钟"))
+            calls = record.get("telephony_usage") or []
+            room["audio_participants"] += len(calls)
+            room["audio_total_duration"] += sum(call["duration"] or 0 for call in calls)
+            room["total_fee"] = round(room["total_fee"] + sum(float(call["total"] or 0) for call in calls), 2)
+        if host_id := form.get("host_id"):
+            rooms = {key: room for key, room in rooms.items() if key == host_id}
+        everything = list(rooms.values())
+        page = self._page(everything, form, first.isoformat(), last.isoformat())
+        page["rooms"] = page.pop("meetings")
+        for name, field in (
+            ("total_meetings", "meetings"),
+            ("total_participants", "participants"),
+            ("total_meeting_minutes", "meeting_minutes"),
+        ):
+            page[name] = sum(room[field] for room in everything)
+        return page
+
+
+def _padded(text: Any) -> Any:
+    """2026-1-5 08:00:00 as 2026-01-05 08:00:00."""
+    head, _, clock = str(text).partition(" ")
+    parts = head.split("-")
+    return f"{parts[0]}-{parts[1].zfill(2)}-{parts[2].zfill(2)} {clock}" if len(parts) == 3 else text
+
+
+def _day(text: str) -> date:
+    year, month, day = (int(part) for part in text.split("-"))
+    return date(year, month, day)
+
+
+def _whole(text: str | None, default: int) -> int:
+    return int(text) if text and text.isascii() and text.isdigit() and len(text) < 9 else default
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    block_on_close = False
+    request_queue_size = 128
+    # A port that is taken must be told, never shared.
+    allow_reuse_address = True
+    sandbox: Sandbox
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server_version = "Sandbox"
+    sys_version = ""
+    disable_nagle_algorithm = True
+    # One write an answer: else the second half waits for the first one's acknowledgement.
+    wbufsize = -1
+    timeout = 60
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Nothing on the terminal: `calls` tells what was asked."""
+
+    @property
+    def sandbox(self) -> Sandbox:
+        assert isinstance(self.server, _Server)  # noqa: S101
+        return self.server.sandbox
+
+    def do_GET(self) -> None:
+        self._send(405, {"status": 405, "message": "POST only", "data": None})
+
+    def do_POST(self) -> None:
+        length = int(self.headers.get("Content-Length") or 0)
+        if length > 10 * 2**20:
+            self.close_connection = True
+            self._send(413, {"status": 413, "message": "too large", "data": None})
+            return
+        pairs = parse_qsl(self.rfile.read(length).decode("utf-8", "replace"), keep_blank_values=True)
+        if self.path == "/sandbox/faults":
+            self._switch(pairs)
+            return
+        if not self.path.startswith(PREFIX):
+            self._send(404, {"status": 404, "message": "no such interface", "data": None})
+            return
+        form = dict(pairs)
+        endpoint = self.path.removeprefix(PREFIX).strip("/")
+        status = self._serve(endpoint, form)
+        plain = {name: value for name, value in form.items() if name not in {"api_key", "api_secret"}}
+        self.sandbox.calls.append(Asked(endpoint, plain, status))
+
+    def _switch(self, pairs: list[tuple[str, str]]) -> None:
+        """POST /sandbox/faults with on=NAME, off=NAME or clear=1; answers those that are on."""
+        faults = self.sandbox.faults
+        try:
+            for name, value in pairs:
+                if name == "clear":
+                    faults.clear()
+                elif name == "on":
+                    faults.on(value)
+                elif name == "off":
+                    faults.off(value)
+        except UnknownFault as error:
+            self._send(400, {"status": 400, "message": str(error), "data": None})
+            return
+        self._send(200, {"status": 200, "message": "OK", "data": faults.names()})
+
+    def _serve(self, endpoint: str, form: dict[str, str]) -> int:
+        """Answer one call with whatever fault is on; returns the HTTP status (0: none was sent)."""
+        faults, stopping = self.sandbox.faults, self.sandbox.stopping
+        if (wait := faults.seconds("slow", 0.5)) is not None:
+            stopping.wait(wait)
+        if faults.strikes("timeout"):
+            self._hold()
+            return 0
+        if faults.strikes("500"):
+            return self._send(500, {"status": 500, "message": "internal error", "data": None})
+        if faults.strikes("429"):
+            return self._send(429, {"status": 429, "message": "too many requests"}, {"Retry-After": "1"})
+        if faults.strikes("403-throttle"):
+            message = "You have reached the maximum number of api requests."
+            return self._send(403, {"status": 403, "message": message, "data": None})
+        if faults.strikes("html"):
+            return self._write(200, b"<!doctype html><title>Sign in</title><p>Proxy", {"Content-Type": "text/html"})
+        if faults.strikes("status-error"):
+            return self._send(200, {"status": 500, "message": "system busy", "data": None})
+        if faults.strikes("echo-secret"):
+            message = f"bad signature for {form.get('api_key')} with {form.get('api_secret')}"
+            return self._send(200, {"status": 1001, "message": message, "data": None})
+        if faults.strikes("wrong-secret"):
+            return self._send(200, {"status": 401, "message": "api_key or api_secret is wrong", "data": None})
+        if _whole(form.get("page_number"), 1) % 2 == 0 and faults.strikes("mid-page"):
+            return self._send(500, {"status": 500, "message": "internal error", "data": None})
+        try:
+            answer = self.sandbox.answer(endpoint, form)
+        except Failure as error:
+            return self._send(200, {"status": error.status, "message": error.message, "data": None})
+        if faults.strikes("data-null"):
+            answer["data"] = None
+        if faults.strikes("string-status"):
+            answer["status"] = "200"
+        body = json.dumps(answer, ensure_ascii=False).encode()
+        if faults.strikes("truncated"):
+            body = body[: len(body) * 2 // 3]
+        if faults.strikes("cut"):
+            self._write(200, body[: len(body) // 2], announce=len(body))
+            self.close_connection = True
+            return 200
+        if faults.strikes("drip"):
+            self._drip(body)
+            return 200
+        return self._write(200, body)
+
+    def _hold(self) -> None:
+        """Say nothing until the other side hangs up or the server stops."""
+        self.close_connection = True
+        self.connection.settimeout(0.1)
+        started = time.monotonic()
+        while not self.sandbox.stopping.is_set() and time.monotonic() - started < 600:
+            try:
+                if not self.connection.recv(1, socket.MSG_PEEK):
+                    return
+            except TimeoutError:
+                continue
+            except OSError:
+                return
+
+    def _drip(self, body: bytes) -> None:
+        self.close_connection = True
+        try:
+            self._head(200, len(body), {})
+            for place in range(len(body)):
+                self.wfile.write(body[place : place + 1])
+                self.wfile.flush()
+                if self.sandbox.stopping.wait(0.05):
+                    return
+        except OSError:
+            return
+
+    def _send(self, status: int, answer: dict[str, Any], headers: dict[str, str] | None = None) -> int:
+        return self._write(status, json.dumps(answer, ensure_ascii=False).encode(), headers)
+
+    def _write(
+        self, status: int, body: bytes, headers: dict[str, str] | None = None, announce: int | None = None
+    ) -> int:
+        try:
+            self._head(status, len(body) if announce is None else announce, headers or {})
+            self.wfile.write(body)
+            self.wfile.flush()
+        except OSError:
+            # The other side has hung up: its time-out, or it was killed.
+            self.close_connection = True
+        return status
+
+    def _head(self, status: int, length: int, headers: dict[str, str]) -> None:
+        self.send_response(status)
+        for name, value in {"Content-Type": "application/json; charset=utf-8", **headers}.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(length))
+        self.end_headers()

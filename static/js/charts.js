@@ -1,0 +1,176 @@
+// Draws every <canvas data-chart="ID"> from the JSON in <script id="ID" type="application/json">:
+//   kind      "bar" or "line"
+//   labels    texts along the x axis
+//   datasets  [{label, data, links?, tone?}]; tone 1 to 7 picks a colour, "muted" is the grey of a comparison
+//   links     addresses, one a label: a click goes there (those of a dataset come first)
+//   unit      text after a number; currency: its code, as CNY; stacked: true piles the bars
+// Colours stand in app.css, once for charts and page.
+(() => {
+  "use strict";
+
+  const drawn = new Map();
+  const root = document.documentElement;
+  const TONES = 7;
+
+  function colours() {
+    const style = getComputedStyle(root);
+    const read = (name) => style.getPropertyValue(name).trim();
+    return {
+      tones: Array.from({ length: TONES }, (_, index) => read(`--chart-${index + 1}`)),
+      muted: read("--chart-muted"),
+      text: read("--ink-soft"),
+      strong: read("--ink"),
+      grid: read("--line-soft"),
+      surface: read("--surface"),
+      line: read("--line"),
+      font: getComputedStyle(document.body).fontFamily,
+    };
+  }
+
+  function numberFormat(data, options) {
+    const money = { style: "currency", currency: data.currency, currencyDisplay: "narrowSymbol" };
+    return new Intl.NumberFormat(root.lang || undefined, { ...(data.currency ? money : {}), ...options });
+  }
+
+  function dataset(given, index, data, colour) {
+    const tone =
+      given.tone === "muted" ? colour.muted : colour.tones[((given.tone ?? index + 1) - 1) % TONES];
+    const common = { label: given.label, data: given.data, backgroundColor: tone, borderColor: tone };
+    if (data.kind === "line") {
+      return {
+        ...common,
+        borderWidth: 2,
+        borderDash: given.tone === "muted" ? [4, 3] : [],
+        pointRadius: given.data.length > 45 ? 0 : 2,
+        pointHoverRadius: 5,
+        pointHitRadius: 8,
+        tension: 0,
+      };
+    }
+    return { ...common, borderWidth: 0, borderRadius: 1, categoryPercentage: 0.8, barPercentage: 0.9, maxBarThickness: 48 };
+  }
+
+  // The address behind the point under the pointer, else behind its column.
+  function linkAt(chart, event, data) {
+    const exact = chart.getElementsAtEventForMode(event, "nearest", { intersect: true }, true)[0];
+    const column = exact ?? chart.getElementsAtEventForMode(event, "index", { intersect: false }, true)[0];
+    if (!column) return null;
+    const own = exact && data.datasets[exact.datasetIndex].links;
+    return own?.[column.index] ?? data.links?.[column.index] ?? null;
+  }
+
+  function draw(canvas) {
+    const source = document.getElementById(canvas.dataset.chart);
+    if (!source) return;
+    const data = JSON.parse(source.textContent);
+    const colour = colours();
+    const full = numberFormat(data, data.currency ? {} : { maximumFractionDigits: 2 });
+    const axis = numberFormat(data, { minimumFractionDigits: 0, maximumFractionDigits: 2 });
+    const short = numberFormat(data, { notation: "compact", minimumFractionDigits: 0, maximumFractionDigits: 1 });
+    const unit = data.unit ? `\u00a0${data.unit}` : "";
+    const font = { family: colour.font, size: 12 };
+    const still = window.matchMedia("(prefers-reduced-motion: reduce)").matches;
+
+    const chart = new Chart(canvas, {
+      type: data.kind,
+      data: {
+        labels: data.labels,
+        datasets: data.datasets.map((given, index) => dataset(given, index, data, colour)),
+      },
+      options: {
+        responsive: true,
+        maintainAspectRatio: false,
+        animation: still ? false : { duration: 200 },
+        font,
+        interaction: { mode: "index", intersect: false },
+        layout: { padding: { top: 4 } },
+        onClick(event) {
+          const link = linkAt(chart, event, data);
+          if (link) window.location.assign(link);
+        },
+        onHover(event) {
+          canvas.classList.toggle("is-link", Boolean(linkAt(chart, event, data)));
+        },
+        scales: {
+          x: {
+            stacked: Boolean(data.stacked),
+            grid: { display: false },
+            border: { color: colour.line },
+            ticks: { color: colour.text, font, maxRotation: 0, autoSkipPadding: 16 },
+          },
+          y: {
+            stacked: Boolean(data.stacked),
+            beginAtZero: true,
+            border: { display: false },
+            grid: { color: colour.grid, drawTicks: false },
+            title: {
+              display: Boolean(data.unit),
+              text: data.unit,
+              color: colour.text,
+              font,
+            },
+            ticks: {
+              color: colour.text,
+              font,
+              padding: 8,
+              maxTicksLimit: 6,
+              // One notation for the whole axis.
+              callback: (value, index, ticks) =>
+                ticks.at(-1).value < 10000 ? axis.format(value) : short.format(value),
+            },
+          },
+        },
+        plugins: {
+          legend: {
+            display: data.datasets.length > 1,
+            align: "end",
+            labels: { color: colour.text, font, boxWidth: 10, boxHeight: 10, padding: 12 },
+          },
+          tooltip: {
+            backgroundColor: colour.surface,
+            titleColor: colour.strong,
+            bodyColor: colour.strong,
+            borderColor: colour.line,
+            borderWidth: 1,
+            cornerRadius: 4,
+            padding: 10,
+            boxWidth: 10,
+            boxHeight: 10,
+            boxPadding: 4,
+            titleFont: { ...font, weight: "600" },
+            bodyFont: font,
+            callbacks: {
+              label: (item) =>
+                item.raw === null ? "" : ` ${item.dataset.label}: ${full.format(item.parsed.y)}${unit}`,
+            },
+          },
+        },
+      },
+    });
+    drawn.set(canvas, chart);
+  }
+
+  function forget(keep) {
+    for (const [canvas, chart] of drawn) {
+      if (keep(canvas)) continue;
+      chart.destroy();
+      drawn.delete(canvas);
+    }
+  }
+
+  // Draws what is new, and lets go of what left the page.
+  function sync() {
+    forget((canvas) => canvas.isConnected);
+    for (const canvas of document.querySelectorAll("canvas[data-chart]")) {
+      if (!drawn.has(canvas)) draw(canvas);
+    }
+  }
+
+  document.addEventListener("DOMContentLoaded", sync);
+  // The whole document, not the event's target: after an outerHTML swap that is the element that left.
+  document.addEventListener("htmx:afterSettle", sync);
+  new MutationObserver(() => {
+    forget(() => false);
+    sync();
+  }).observe(root, { attributeFilter: ["data-bs-theme"] });
+})();
