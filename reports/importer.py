@@ -6,7 +6,6 @@ after a crash either both are there or neither.
 """
 
 import hashlib
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -16,7 +15,7 @@ from typing import Any
 from django.db import transaction
 from django.db.models import F
 
-from reports import summaries
+from reports import bulk, summaries
 from reports.models import (
     Change,
     Meeting,
@@ -39,7 +38,6 @@ from reports.provider.payloads import (
 )
 from reports.text import fold
 
-ROWS_A_STATEMENT = 400  # SQLite binds at most 32,766 values
 FIRST_RECHECK = timedelta(minutes=10)
 FACTS = (
     "room_id",
@@ -218,10 +216,10 @@ def _import_meetings(
     if unseen:
         # Sorted, and leaving out what another worker inserts at this moment: no deadlock, no double.
         meetings = [_fresh(batch[uuid], book, pull, now) for uuid in unseen]
-        Meeting.objects.bulk_create(meetings, batch_size=ROWS_A_STATEMENT, ignore_conflicts=True)
+        bulk.insert(Meeting, meetings, skip_existing=True)
         made = dict(Meeting.objects.filter(uuid__in=unseen, first_pull=pull).values_list("uuid", "pk"))
-        visits: list[Participant] = []
-        calls: list[TelephonyUsage] = []
+        visits: list[list[Any]] = []
+        calls: list[list[Any]] = []
         for uuid in unseen:
             if uuid in made:
                 record = batch[uuid]
@@ -231,8 +229,8 @@ def _import_meetings(
                 outcome.fresh_numbers.add(record.meeting_id)
             else:
                 known.add(uuid)
-        Participant.objects.bulk_create(visits, batch_size=ROWS_A_STATEMENT)
-        TelephonyUsage.objects.bulk_create(calls, batch_size=ROWS_A_STATEMENT)
+        bulk.insert_rows(Participant, VISIT_COLUMNS, visits)
+        bulk.insert_rows(TelephonyUsage, CALL_COLUMNS, calls)
     if known:
         rows = Meeting.objects.select_for_update(of=("self",)).filter(uuid__in=known).order_by("uuid")
         for meeting in rows:
@@ -332,11 +330,10 @@ def _update(meeting: Meeting, record: MeetingRecord, book: RoomBook, pull: Pull,
     meeting.save()
     if new_visits:
         meeting.participants.all().delete()
-        Participant.objects.bulk_create(_visit_rows(meeting.pk, visits or ()), batch_size=ROWS_A_STATEMENT)
+        bulk.insert_rows(Participant, VISIT_COLUMNS, _visit_rows(meeting.pk, visits or ()))
     if new_calls:
         meeting.telephony_usage.all().delete()
-        rows = _call_rows(meeting.pk, calls or (), meeting.start_time)
-        TelephonyUsage.objects.bulk_create(rows, batch_size=ROWS_A_STATEMENT)
+        bulk.insert_rows(TelephonyUsage, CALL_COLUMNS, _call_rows(meeting.pk, calls or (), meeting.start_time))
     elif "start_time" in touched:
         for call in meeting.telephony_usage.filter(start_time=None):
             call.local_day = summaries.call_day(None, meeting.start_time)
@@ -375,7 +372,10 @@ def canonical_visits(visits: Iterable[Any] | None) -> tuple[Visit, ...] | None:
     """Visits as they are kept: by time, then name. The order an answer has them in means nothing."""
     if visits is None:
         return None
-    plain = (Visit(name=v.name, join_time=v.join_time, leave_time=v.leave_time) for v in visits)
+    plain = [
+        v if isinstance(v, Visit) else Visit(name=v.name, join_time=v.join_time, leave_time=v.leave_time)
+        for v in visits
+    ]
     return tuple(sorted(plain, key=lambda v: (v.join_time, v.leave_time or summaries.FAR, v.name)))
 
 
@@ -408,8 +408,15 @@ def digest(items: Sequence[Visit] | Sequence[Call] | None) -> str:
     """A hash of canonical visits or calls; "" for unreported. Equal content, equal hash."""
     if items is None:
         return ""
-    rows = [[_plain(getattr(item, name)) for name in item.__slots__] for item in items]
-    return hashlib.sha256(json.dumps(rows, separators=(",", ":")).encode()).hexdigest()
+    hashed = hashlib.sha256()
+    for item in items:
+        for name in item.__slots__:
+            value = getattr(item, name)
+            text = value if isinstance(value, str) else str(_plain(value))
+            # With its length in front, no text can run into its neighbour.
+            hashed.update(f"{len(text)}:{text}".encode("utf-8", "surrogatepass"))
+        hashed.update(b";")
+    return hashed.hexdigest()
 
 
 def _plain(value: Any) -> Any:
@@ -431,34 +438,35 @@ def _call_list(calls: Sequence[Call] | None) -> list[list[Any]] | None:
     return None if calls is None else [[_plain(getattr(c, name)) for name in c.__slots__] for c in calls]
 
 
-def _visit_rows(meeting_pk: int, visits: Iterable[Visit]) -> list[Participant]:
+VISIT_COLUMNS = ("meeting_id", "place", "name", "name_key", "join_time", "leave_time")
+CALL_COLUMNS = (
+    *("meeting_id", "place", "phone_number", "type", "start_time", "end_time", "duration", "total"),
+    *("country", "local_day"),
+)
+
+
+def _visit_rows(meeting_pk: int, visits: Iterable[Visit]) -> list[list[Any]]:
     return [
-        Participant(
-            meeting_id=meeting_pk,
-            place=place,
-            name=visit.name,
-            name_key=fold(visit.name),
-            join_time=visit.join_time,
-            leave_time=visit.leave_time,
-        )
+        [meeting_pk, place, visit.name, fold(visit.name), visit.join_time, visit.leave_time]
         for place, visit in enumerate(canonical_visits(visits) or (), 1)
     ]
 
 
-def _call_rows(meeting_pk: int, calls: Iterable[Call], meeting_start: datetime) -> list[TelephonyUsage]:
+def _call_rows(meeting_pk: int, calls: Iterable[Call], meeting_start: datetime) -> list[list[Any]]:
     return [
-        TelephonyUsage(
-            meeting_id=meeting_pk,
-            place=place,
-            phone_number=call.phone_number,
-            type=call.type,
-            start_time=call.start_time,
-            end_time=call.end_time,
-            duration=call.duration,
-            total=call.total,
-            country=summaries.country_of(call.phone_number),
-            local_day=summaries.call_day(call.start_time, meeting_start),
-        )
+        [
+            *(
+                meeting_pk,
+                place,
+                call.phone_number,
+                call.type,
+                call.start_time,
+                call.end_time,
+                call.duration,
+                call.total,
+            ),
+            *(summaries.country_of(call.phone_number), summaries.call_day(call.start_time, meeting_start)),
+        ]
         for place, call in enumerate(canonical_calls(calls) or (), 1)
     ]
 

@@ -45,6 +45,9 @@ def clip(span: Span[P], to: Span[P]) -> Span[P] | None:
 
 def seconds(spans: Iterable[Moments]) -> int:
     """Length of the union, in whole seconds (fractions cut off)."""
+    spans = list(spans)
+    if len(spans) == 1:
+        return max(0, int((spans[0][1] - spans[0][0]).total_seconds()))
     return int(sum((end - start for start, end in union(spans)), timedelta()).total_seconds())
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
@@ -140,8 +141,10 @@ def summarise(
     growing = end is None and now is None
     known = visits is not None
     moment = now or FAR
-    people = attendees_of(visits or (), end, moment)
     spans = [visit_span(visit, end, moment) for visit in visits or ()]
+    people: dict[str, list[intervals.Moments]] = {}
+    for visit, visit_time in zip(visits or (), spans, strict=True):
+        people.setdefault(fold(visit.name), []).append(visit_time)
     if not known:
         state = Meeting.State.UNREPORTED
     elif end is None:
@@ -161,7 +164,9 @@ def summarise(
         attendees=len(people) if known else None,
         visits=len(spans) if known else None,
         peak_attendees=intervals.peak(spans) if known else None,
-        attendee_seconds=sum(person.seconds for person in people) if known and not growing else None,
+        attendee_seconds=(
+            sum(intervals.seconds(stays) for stays in people.values()) if known and not growing else None
+        ),
         calls=None if calls is None else len(calls),
         # With calls of which none has a length or a price, the sum is unknown. Without calls it is zero.
         call_seconds=None if calls is None or (calls and not lengths) else sum(lengths),
@@ -172,7 +177,7 @@ def summarise(
 
 def local_day(moment: datetime, zone: ZoneInfo | None = None) -> date:
     """The day a moment falls on in the site's zone."""
-    return moment.astimezone(zone or ZoneInfo(settings.TIME_ZONE)).date()
+    return moment.astimezone(zone or ZoneInfo(settings.TIME_ZONE)).date()  # ZoneInfo keeps its zones
 
 
 def search_text(topic: str, meeting_id: str) -> str:
@@ -198,6 +203,7 @@ def live(meeting: Meeting, visits: Sequence[Visit], now: datetime) -> Summary:
     return Summary(**{**{name: getattr(moving, name) for name in Summary.__slots__}, **kept})
 
 
+@lru_cache(maxsize=20_000)
 def country_of(number: str) -> str:
     """ISO 3166 code of a telephone number's country, or "" where it cannot be told (masked, short)."""
     try:

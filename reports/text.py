@@ -3,6 +3,7 @@
 import re
 import unicodedata
 from dataclasses import dataclass
+from functools import lru_cache
 
 NUMBER = re.compile(r"\d{9,11}", re.ASCII)
 # Hyphens and dashes that people and spreadsheets put inside a number, NFKC's own included.
@@ -10,6 +11,7 @@ DASHES = re.compile(r"[-\u2010-\u2015\u2212\ufe58\ufe63\uff0d]")
 INVISIBLE = re.compile(r"[\u200b-\u200f\u202a-\u202e\u2060\ufeff]")
 
 
+@lru_cache(maxsize=50_000)  # the same few hundred names come again in every meeting
 def fold(text: str) -> str:
     """A text as it is compared: NFKC, trimmed, inner white space one blank, casefolded."""
     return " ".join(unicodedata.normalize("NFKC", text).split()).casefold()
