@@ -7,6 +7,7 @@ order and leaves none behind.
 
 import contextlib
 import ctypes
+import hashlib
 import os
 import secrets
 import signal
@@ -19,6 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 
+import django
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core.management import call_command
@@ -28,6 +30,7 @@ from reports import summaries
 from reports.management.base import database_sentence
 
 DEMO_KEY = "demo-key"
+SANDBOX_PORT = "ROOMLEDGER_SANDBOX_PORT"
 GRACE = 15.0  # seconds that a child has to end by itself
 RESTART_AFTER = 2.0
 Say = Callable[[str], object]
@@ -65,14 +68,13 @@ def start(*, demo: bool, address: str, worker: bool, say: Say) -> None:
     stop = _on_signals(family)
     try:
         if demo and worker:
-            family.add(
-                "sandbox",
-                [sys.executable, _manage(), "sandbox", "--port", os.environ["ROOMLEDGER_SANDBOX_PORT"]],
-            )
-        family.add("web", _gunicorn(host, port))
+            family.add("sandbox", [sys.executable, _manage(), "sandbox", "--port", os.environ[SANDBOX_PORT]])
         if worker:
-            family.add("worker", _celery())
             _wake_worker()
+            family.add("worker", _celery())
+        # The worker comes up while the files are made ready: the first page waits for nothing else.
+        _collect_static()
+        family.add("web", _gunicorn(host, port))
         _wait_until_up(host, port, family)
         shown = f"[{host}]" if ":" in host else host
         say(f"\nRoomledger is running at http://{'127.0.0.1' if host == '0.0.0.0' else shown}:{port}/")  # noqa: S104
@@ -118,7 +120,6 @@ def _prepare(demo: bool, say: Say) -> None:
     """Tables, static files, the first administrator, and local days in the site's zone."""
     try:
         call_command("migrate", verbosity=0, interactive=False)
-        call_command("collectstatic", verbosity=0, interactive=False)
         if old := summaries.stale_zone():
             say(f"The time zone is {settings.TIME_ZONE} now, no longer {old}: counting the days again …")
             summaries.rebuild()
@@ -128,6 +129,26 @@ def _prepare(demo: bool, say: Say) -> None:
         raise CannotStart(database_sentence(error)) from None
     except OSError as error:
         raise CannotStart(f"{error.filename or settings.DATA_DIR} cannot be written: {error.strerror}.") from None
+
+
+def _collect_static() -> None:
+    """Hashed and compressed files for the browser; left alone when nothing changed since the last start."""
+    if settings.DEBUG:
+        return
+    sources = [Path(settings.BASE_DIR) / "static", Path(django.__file__).parent / "contrib" / "admin" / "static"]
+    state = hashlib.sha256(django.__version__.encode())
+    for file in sorted(file for source in sources for file in source.rglob("*") if file.is_file()):
+        found = file.stat()
+        state.update(f"{file}:{found.st_size}:{found.st_mtime_ns}\n".encode())
+    stamp = Path(settings.STATIC_ROOT) / ".collected"
+    try:
+        if stamp.exists() and stamp.read_text(encoding="ascii") == state.hexdigest():
+            return
+        call_command("collectstatic", verbosity=0, interactive=False, clear=True)
+        stamp.write_text(state.hexdigest(), encoding="ascii")
+    except OSError as error:
+        where = error.filename or settings.STATIC_ROOT
+        raise CannotStart(f"{where} cannot be written: {error.strerror}.") from None
 
 
 def _first_administrator(demo: bool, say: Say) -> None:
@@ -167,7 +188,7 @@ def _again_as_demo(host: str, port: int, worker: bool) -> None:
     }
     kept |= {
         "ROOMLEDGER_DEMO": "1",
-        "ROOMLEDGER_SANDBOX_PORT": str(sandbox_port),
+        SANDBOX_PORT: str(sandbox_port),
         "DATA_DIR": str(settings.DATA_DIR / "demo"),
         "UMEET_URL": f"http://127.0.0.1:{sandbox_port}/umeeting/",
         "UMEET_API_KEY": DEMO_KEY,
@@ -197,7 +218,7 @@ def _gunicorn(host: str, port: int) -> list[str]:
 
 def _celery() -> list[str]:
     return [
-        *(sys.executable, "-m", "celery", "-A", "dashboard", "worker", "--beat", "--pool", "threads"),
+        *(sys.executable, "-m", "celery", "--quiet", "-A", "dashboard", "worker", "--beat", "--pool", "threads"),
         *("--concurrency", "2", "--loglevel", "WARNING", "--without-gossip", "--without-mingle"),
         *("--without-heartbeat", "--hostname", "roomledger@%h", "--queues", "roomledger"),
     ]
@@ -245,6 +266,8 @@ class Family:
             cwd=settings.BASE_DIR,
             env=environment,
             stdin=subprocess.DEVNULL,
+            # What a child has to say goes to its log; only what went wrong is for the terminal.
+            stdout=subprocess.DEVNULL,
             start_new_session=True,
             preexec_fn=_die_with_parent,
         )

@@ -154,7 +154,7 @@ FILE_UPLOAD_MAX_MEMORY_SIZE = 5 * 2**20
 
 # Celery. The broker only wakes the worker; what is due stands in the database.
 CELERY_BROKER_URL = env.choice(
-    "CELERY_BROKER_URL", r"(redis|rediss|filesystem)://", "filesystem://", "redis://127.0.0.1:6379/0"
+    "CELERY_BROKER_URL", r"(redis|rediss|filesystem)://", "filesystem://localhost/", "redis://127.0.0.1:6379/0"
 )
 EMBEDDED_BROKER = CELERY_BROKER_URL.startswith("filesystem://")
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
