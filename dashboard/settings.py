@@ -125,6 +125,7 @@ STORAGES = {
         else "whitenoise.storage.CompressedManifestStaticFilesStorage"
     },
 }
+WHITENOISE_KEEP_ONLY_HASHED_FILES = True
 # The folder is filled by `start`; a site that serves no files yet (a command, a test) is not worth a warning.
 STATIC_ROOT.mkdir(exist_ok=True)
 

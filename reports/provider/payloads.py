@@ -503,6 +503,15 @@ def parse_time(text: str, zone: ZoneInfo) -> datetime:
     Times that name no zone are read in `zone`. Errors: ValueError for anything else, and for years outside
     2000 to 2100.
     """
+    if len(text) == 19 and text[10] == " ":
+        # The spelling of nearly every time there is, read by C code.
+        try:
+            plain = datetime.fromisoformat(text)
+        except ValueError:
+            pass
+        else:
+            if 2000 <= plain.year <= 2100:
+                return plain.replace(tzinfo=zone).astimezone(UTC)
     match = TIME.fullmatch(text)
     if match is None or not 2000 <= int(match["y"]) <= 2100:
         raise ValueError(text)
