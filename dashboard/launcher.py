@@ -26,8 +26,9 @@ from django.contrib.auth import get_user_model
 from django.core.management import call_command
 from django.db import DatabaseError
 
-from reports import summaries
+from reports import pulling, summaries
 from reports.management.base import database_sentence
+from reports.sandbox.world import World
 
 DEMO_KEY = "demo-key"
 SANDBOX_PORT = "ROOMLEDGER_SANDBOX_PORT"
@@ -124,6 +125,8 @@ def _prepare(demo: bool, say: Say) -> None:
             say(f"The time zone is {settings.TIME_ZONE} now, no longer {old}: counting the days again …")
             summaries.rebuild()
         _first_administrator(demo, say)
+        if demo:
+            _track_some()
         _forget_refusals()
     except DatabaseError as error:
         raise CannotStart(database_sentence(error)) from None
@@ -164,6 +167,11 @@ def _first_administrator(demo: bool, say: Say) -> None:
         users.create_superuser(username=name, email="", password=password)
         say(f"The first administrator is {name} with the password {password}")
         say(f"It is shown only once. Change it with: manage.py changepassword {name}")
+
+
+def _track_some() -> None:
+    """The demo follows the company's recurring meetings by their numbers."""
+    pulling.track((series.number for series in World().series), pulling.utcnow())
 
 
 def _forget_refusals() -> None:

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
@@ -235,9 +236,11 @@ class Run:
             return False
         self.state = Pull.State.FAILED
         self.failed_in_a_row += 1
-        if isinstance(error, BadPayload) and self.failed_in_a_row < 2:
-            return True
         row = source(self.source)
+        if isinstance(error, BadPayload) and self.failed_in_a_row < 2:
+            # This piece alone may be at fault: the source is told of, but not made to wait.
+            Source.objects.filter(pk=row.pk).update(failures=F("failures") + 1, next_due_at=now, last_error=self.error)
+            return True
         wait = _backoff(row.failures, error)
         Source.objects.filter(pk=row.pk).update(
             failures=F("failures") + 1, next_due_at=now + wait, last_error=self.error
@@ -336,12 +339,23 @@ def pull_numbers(
     return run.pull
 
 
+class Told(NamedTuple):
+    """What an answer means for one number; numbers of which it means the same are written together."""
+
+    state: str
+    step: int
+    next_due_at: datetime
+    failures: int
+    error: str
+
+
 def _numbers_answered(held: Sequence[TrackedNumber], outcome: Outcome, pages: Sequence[Page], run: Run) -> None:
     """Write down what an answer means for the schedule of its numbers."""
     now = run.clock()
     names = [piece.number for piece in held]
     kept = set(Meeting.objects.filter(meeting_id__in=names).order_by().values_list("meeting_id", flat=True))
     _note_warnings(pages, run)
+    alike: dict[Told, list[int]] = {}
     with transaction.atomic():
         for piece in held:
             number = piece.number
@@ -358,13 +372,16 @@ def _numbers_answered(held: Sequence[TrackedNumber], outcome: Outcome, pages: Se
                 step = piece.step + 1 if piece.state == TrackedNumber.State.WAITING else 0
                 wait = min(SETTLING[min(step, len(SETTLING) - 1)], WAITING)
             error = outcome.rejected_numbers.get(number, "")
-            TrackedNumber.objects.filter(pk=piece.pk, lease_owner=run.owner).update(
-                state=state,
-                step=min(step, len(SETTLING)),
+            told = Told(state, min(step, len(SETTLING)), now + wait, piece.failures + 1 if error else 0, error)
+            alike.setdefault(told, []).append(piece.pk)
+        for told, pks in alike.items():
+            TrackedNumber.objects.filter(pk__in=pks, lease_owner=run.owner).update(
+                state=told.state,
+                step=told.step,
                 asked_at=now,
-                next_due_at=now + wait,
-                failures=piece.failures + 1 if error else 0,
-                last_error=error,
+                next_due_at=told.next_due_at,
+                failures=told.failures,
+                last_error=told.error,
                 lease_owner="",
                 lease_until=None,
             )

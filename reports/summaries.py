@@ -4,6 +4,7 @@ Everything here is a pure function of what was reported; `rebuild` writes the sa
 the raw rows, for example after the site's time zone was changed.
 """
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -206,6 +207,8 @@ def live(meeting: Meeting, visits: Sequence[Visit], now: datetime) -> Summary:
 @lru_cache(maxsize=20_000)
 def country_of(number: str) -> str:
     """ISO 3166 code of a telephone number's country, or "" where it cannot be told (masked, short)."""
+    if not re.fullmatch(r"\+?[\d\s().-]+", number):
+        return ""
     try:
         parsed = phonenumbers.parse(number, HOME_REGION)
     except phonenumbers.NumberParseException:

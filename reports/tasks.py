@@ -2,6 +2,7 @@
 the database with its own waiting time, and the next tick takes it up."""
 
 import logging
+from threading import Lock
 
 from celery import shared_task
 from django.conf import settings
@@ -10,6 +11,7 @@ from reports import maintenance, pulling
 from reports.provider.client import Client
 
 logger = logging.getLogger(__name__)
+one_at_a_time = Lock()
 
 
 def _client() -> Client | None:
@@ -30,8 +32,13 @@ def pull_due() -> None:
         if settings.UMEET_PULL_DATES and pulling.rooms_are_due(pulling.utcnow()):
             pulling.pull_rooms(client)
         pulling.pull_numbers(client)
-        if settings.UMEET_PULL_DATES:
-            pulling.pull_days(client)
+        # Two threads of one process that both import days would only wait for each other: for the
+        # interpreter, and with SQLite for the one writer. Other processes have their own lock.
+        if settings.UMEET_PULL_DATES and one_at_a_time.acquire(blocking=False):
+            try:
+                pulling.pull_days(client)
+            finally:
+                one_at_a_time.release()
 
 
 @shared_task

@@ -2,17 +2,25 @@
 
 The key and the secret travel as form fields of every call. They are put into the body at the last
 moment by `FormCredentials`, so that no URL, log line, exception or variable of ours holds them.
+A client is used by one thread at a time.
 """
 
+import json
 import logging
 import random
+import re
+import socket
+import ssl
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from contextvars import ContextVar
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from email.utils import parsedate_to_datetime
 from types import TracebackType
-from typing import Any, NoReturn, Self
+from typing import NoReturn, Self
 from urllib.parse import quote, quote_plus, urlsplit
 from zoneinfo import ZoneInfo
 
@@ -20,17 +28,22 @@ import requests
 import urllib3
 from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import ConnectionPool, HTTPConnectionPool, HTTPSConnectionPool
 
-from reports.provider.errors import BadPayload, ProviderError, StuckPaging, Transient
+from reports.provider.errors import BadPayload, Denied, ProviderError, Refused, StuckPaging, Transient
 from reports.provider.payloads import (
     MeetingRecord,
+    NoReport,
     Page,
     Record,
     Unreadable,
     clean_message,
     decode,
     failure,
+    message_of,
     read_answer,
+    status_of,
 )
 
 logger = logging.getLogger(__name__)
@@ -40,6 +53,8 @@ MOST_PAGES = 10_000
 CONNECT_WITHIN = 10.0
 DEADLINE = 4  # an answer as a whole may take so many times the read time-out
 CHUNK = 64 * 2**10
+LONGEST_REFUSAL = 64 * 2**10  # of an answer that is a failure anyway only the first bytes are read
+OUR_FORM = re.compile(r"\d{1,20}", re.ASCII)
 
 
 class Secret:
@@ -87,6 +102,83 @@ class FormCredentials(AuthBase):
         return request
 
 
+class _Deadline:
+    """Ends one exchange when its time is over, whatever the other side is busy dripping.
+
+    A read time-out starts anew with every byte, so neither endless headers nor an endless body ever meet it.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self.passed = False
+        self._socket: socket.socket | None = None
+        self._timer = threading.Timer(seconds, self._end)
+        self._timer.daemon = True
+
+    def __enter__(self) -> Self:
+        self._token = _deadline.set(self)
+        self._timer.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._timer.cancel()
+        _deadline.reset(self._token)
+
+    def watch(self, connection: socket.socket | None) -> None:
+        """From now on `connection` is what has to end."""
+        self._socket = connection
+        if self.passed:
+            self._end()
+
+    def _end(self) -> None:
+        self.passed = True
+        if self._socket is not None:
+            with suppress(OSError, AttributeError):
+                # Wakes the reader at once; closing is left to it.
+                self._socket.shutdown(socket.SHUT_RDWR)
+
+
+_deadline: ContextVar[_Deadline | None] = ContextVar("_deadline", default=None)
+
+
+def _watch(connection: HTTPConnection) -> None:
+    if (deadline := _deadline.get()) is not None:
+        deadline.watch(connection.sock)
+
+
+class _WatchedHTTP(HTTPConnection):
+    def getresponse(self) -> urllib3.HTTPResponse:  # type: ignore[override]  # as urllib3's own
+        _watch(self)
+        return super().getresponse()
+
+
+class _WatchedHTTPS(HTTPSConnection):
+    def getresponse(self) -> urllib3.HTTPResponse:  # type: ignore[override]  # as urllib3's own
+        _watch(self)
+        return super().getresponse()
+
+
+class _Adapter(HTTPAdapter):
+    """Connections whose answers end with the deadline, also those through a proxy."""
+
+    def get_connection_with_tls_context(
+        self,
+        request: requests.PreparedRequest,
+        verify: bool | str | None,
+        proxies: Mapping[str, str] | None = None,
+        cert: tuple[str, str] | str | None = None,
+    ) -> ConnectionPool:
+        pool = super().get_connection_with_tls_context(request, verify, proxies, cert)
+        if isinstance(pool, HTTPSConnectionPool):
+            pool.ConnectionCls = _WatchedHTTPS
+        elif isinstance(pool, HTTPConnectionPool):
+            pool.ConnectionCls = _WatchedHTTP
+        return pool
+
+
+class _TooLarge(Exception):
+    """The body is longer than it may be."""
+
+
 class Client:
     """Asks the share-rooms API and yields its answers page by page.
 
@@ -109,10 +201,20 @@ class Client:
         page_size: int = 100,
         sleep: Callable[[float], None] = time.sleep,
         longest_wait: float = 20.0,
+        session: requests.Session | None = None,
     ) -> None:
-        parts = urlsplit(url)
+        wrong = "UMEET_URL is no web address. Set it to one such as https://host/umeeting/."
+        try:
+            parts = urlsplit(url)
+            parts.port  # noqa: B018 — reading it is the check
+            requests.Request("POST", url).prepare()
+        except (ValueError, requests.RequestException):
+            raise ValueError(wrong) from None
         if parts.scheme not in {"http", "https"} or not parts.hostname:
-            raise ValueError("UMEET_URL is no web address. Set it to one such as https://host/umeeting/.")
+            raise ValueError(wrong)
+        if parts.username is not None or parts.password is not None or parts.query or parts.fragment:
+            # It is shown in messages, so nothing that could be a secret belongs there.
+            raise ValueError("UMEET_URL may hold no user name, no password, no ? and no #.")
         self._url = url.rstrip("/") + "/"
         self._where = f"{parts.hostname}:{parts.port or (443 if parts.scheme == 'https' else 80)}"
         self._key, self._secret = Secret(key), Secret(secret)
@@ -123,13 +225,12 @@ class Client:
         self._page_size = page_size
         self._sleep = sleep
         self._longest_wait = longest_wait
-        self._session = requests.Session()
-        # Retries are ours. A session's own credentials (netrc) are only looked for where no `auth` is given.
-        self._session.mount("http://", HTTPAdapter(max_retries=0))
-        self._session.mount("https://", HTTPAdapter(max_retries=0))
-        self._session.auth = FormCredentials(self._key, self._secret)
-        self._session.headers["Accept"] = "application/json"
-        self._session.headers["User-Agent"] = "Roomledger"
+        self._credentials = FormCredentials(self._key, self._secret)
+        if session is None:
+            session = requests.Session()
+            session.mount("http://", _Adapter(max_retries=0))  # retries are ours
+            session.mount("https://", _Adapter(max_retries=0))
+        self._session = session
         self.requests_made = 0
 
     def __repr__(self) -> str:
@@ -151,19 +252,31 @@ class Client:
 
     def redact(self, text: str) -> str:
         """A text without our key and secret, in any spelling that a server may echo them in."""
-        for secret in (self._secret, self._key):
-            plain = secret.reveal()
-            for spelling in {plain, quote(plain, safe=""), quote_plus(plain), ascii(plain)[1:-1]}:
-                if spelling:
-                    text = text.replace(spelling, "***")
-        return text
+        plain = [secret.reveal() for secret in (self._secret, self._key)]
+        ways = (
+            str,
+            quote,
+            quote_plus,
+            lambda text: quote(text, safe=""),
+            lambda text: json.dumps(text)[1:-1],
+            lambda text: ascii(text)[1:-1],
+        )
+        spellings = {way(text) for text in plain for way in ways} - {""}
+        # The longest first, or one that holds another would leave its rest behind. %2f and %2F are one.
+        found = "|".join(re.escape(text) for text in sorted(spellings, key=len, reverse=True))
+        return re.sub(found, "***", text, flags=re.IGNORECASE) if found else text
 
     # The endpoints ------------------------------------------------------------------------------------
 
     def reports(self, numbers: Sequence[str]) -> Iterator[Page]:
-        """POST share/reports: what is reported of 1 to 200 meeting numbers. ValueError: none or too many."""
+        """POST share/reports: what is reported of 1 to 200 meeting numbers ("At most 200 in one call").
+
+        ValueError: none, too many, or what is no number.
+        """
         if not 1 <= len(numbers) <= MOST_NUMBERS:
             raise ValueError(f"share/reports takes 1 to {MOST_NUMBERS} numbers, not {len(numbers)}")
+        if isinstance(numbers, str) or not all(OUR_FORM.fullmatch(number) for number in numbers):
+            raise ValueError("share/reports takes a list of meeting numbers, digits only")
         return self._pages("share/reports", {"meeting_ids": ",".join(numbers)}, first_plain=True)
 
     def detail(self, first: date, last: date, host_id: str | None = None) -> Iterator[Page]:
@@ -191,31 +304,38 @@ class Client:
 
     def _pages(self, endpoint: str, form: Mapping[str, str], first_plain: bool = False) -> Iterator[Page]:
         seen: set[str] = set()
+        waiting: set[str] = set()  # numbers without a report: progress, but no records of total_record
+        total: int | None = None
         number = 1
         while True:
             asked = dict(form) if number == 1 and first_plain else {**form, "page_number": str(number)}
             page = self._ask(endpoint, asked, number)
-            before = len(seen)
-            seen.update(_identity(record) for record in page.records)
-            enough = page.total_record is not None and len(seen) >= page.total_record
-            last = not page.has_next or not page.records
+            before = len(seen) + len(waiting)
+            for record in page.records:
+                (waiting if isinstance(record, NoReport) else seen).add(_identity(record))
+            total = page.total_record if page.total_record is not None else total
+            came = f"{len(seen)} of {_or_unknown(total)} records came."
+            missing = total is not None and len(seen) < total
             # Some servers promise a next page for ever: what was announced is here, so it is the end.
-            last = last or (enough and (page.total_page is None or number >= page.total_page))
+            done = total is not None and not missing and number >= (page.total_page or 0)
+            last = not page.has_next or not page.records or done
+            if page.page_number not in (None, number) and (missing or not last):
+                raise StuckPaging(
+                    f"{endpoint}: the provider was asked for page {number} and answered page {page.page_number}; {came}"
+                )
             if not last:
-                if page.page_number not in (None, number):
+                if len(seen) + len(waiting) == before:
                     raise StuckPaging(
-                        f"The provider was asked for page {number} and answered page {page.page_number}; "
-                        f"{len(seen)} of {_or_unknown(page.total_record)} records came."
-                    )
-                if len(seen) == before:
-                    raise StuckPaging(
-                        f"Page {number} of the provider's answer brought nothing new but promises more; "
-                        f"{len(seen)} of {_or_unknown(page.total_record)} records came."
+                        f"{endpoint}: page {number} of the provider's answer brought nothing new but promises "
+                        f"more; {came}"
                     )
                 if number >= MOST_PAGES:
-                    raise StuckPaging(f"The provider's answer has no end after {MOST_PAGES} pages.")
-            if last and page.total_record is not None and len(seen) < page.total_record:
-                short = f"The provider announced {page.total_record} records and delivered {len(seen)}."
+                    raise StuckPaging(f"{endpoint}: the provider's answer has no end after {MOST_PAGES} pages.")
+            elif missing:
+                short = f"The provider announced {total} records and delivered {len(seen)}."
+                page = replace(page, complete=False, warnings=(*page.warnings, short))
+            elif page.has_next and not done:
+                short = f"The provider promised more records, and page {number} was empty."
                 page = replace(page, complete=False, warnings=(*page.warnings, short))
             yield page
             if last:
@@ -226,116 +346,176 @@ class Client:
 
     def _ask(self, endpoint: str, form: Mapping[str, str], page: int) -> Page:
         """One page, tried as often as it makes sense."""
-        for attempt in range(1, self._attempts + 1):
-            try:
-                return self._safe(read_answer(decode(self._post(endpoint, form, page)), self._zone))
-            except Transient as error:
-                wait = self._wait(attempt, error)
-                if attempt == self._attempts or wait > self._longest_wait:
-                    tries = f" (tried {attempt} times)" if attempt > 1 else ""
-                    raise Transient(self.redact(error.message) + tries, error.retry_after) from None
-            except ProviderError as error:
-                raise type(error)(self.redact(error.message)) from None
+        attempt = 0
+        while True:
+            attempt += 1
+            answer = self._try(endpoint, form, page)
+            if isinstance(answer, Page):
+                return answer
+            if not isinstance(answer, Transient):
+                raise answer
+            wait = self._wait(attempt, answer)
+            if attempt >= self._attempts or wait > self._longest_wait:
+                tried = f" It was tried {attempt} times." if attempt > 1 else ""
+                raise Transient(answer.message + tried, answer.retry_after)
             self._sleep(wait)
-        raise AssertionError("unreachable")
+
+    def _try(self, endpoint: str, form: Mapping[str, str], page: int) -> Page | ProviderError:
+        """One attempt. Errors are returned, not raised: an error raised here would hold, in the frames of
+        its traceback and in its context, the request with the secret and what the server echoed of it."""
+        started = time.monotonic()
+        self.requests_made += 1
+        answer: Page | ProviderError
+        with _Deadline(DEADLINE * self._timeout) as deadline:
+            answer = self._exchange(endpoint, form, deadline, started)
+        logger.debug(
+            "POST %s page %d: %s, %d ms",
+            *(endpoint, page, answer.shape if isinstance(answer, Page) else type(answer).__name__),
+            (time.monotonic() - started) * 1000,
+        )
+        return answer
 
     def _wait(self, attempt: int, error: Transient) -> float:
         if error.retry_after is not None:
             return error.retry_after
         # Full jitter: many workers that failed together do not come back together.
-        return random.uniform(0, min(20.0, 2.0 ** (attempt - 1)))
+        return random.uniform(0, min(20.0, self._longest_wait, 2.0 ** min(attempt - 1, 10)))
 
     def _safe(self, page: Page) -> Page:
         """Records that will be kept as they came must not hold our own secret."""
         if not any(isinstance(record, Unreadable) for record in page.records):
             return page
         records = tuple(
-            replace(record, raw=self.redact(record.raw), reason=self.redact(record.reason))
+            replace(
+                record,
+                raw=self.redact(record.raw),
+                reason=self.redact(record.reason),
+                start_time=record.start_time and self.redact(record.start_time),
+            )
             if isinstance(record, Unreadable)
             else record
             for record in page.records
         )
         return replace(page, records=records)
 
-    def _post(self, endpoint: str, form: Mapping[str, str], page: int) -> bytes:
-        """One HTTP exchange; returns the body of a 200. Errors: ProviderError."""
-        started = time.monotonic()
-        self.requests_made += 1
-        problem: ProviderError
+    def _exchange(
+        self, endpoint: str, form: Mapping[str, str], deadline: _Deadline, started: float
+    ) -> Page | ProviderError:
+        """One HTTP exchange and what it means."""
+        response: requests.Response | None = None
+        broken: Exception | None = None
+        body = b""
         try:
-            with self._session.post(
-                self._url + endpoint,
-                data=form,
-                timeout=(min(CONNECT_WITHIN, self._timeout), self._timeout),
-                stream=True,
-                # A redirect would carry the secret elsewhere.
-                allow_redirects=False,
-            ) as response:
-                status = response.status_code
-                body = self._read(response, started)
-                retry_after = _retry_after(response.headers.get("Retry-After"))
-                target = response.headers.get("Location", "")
-            logger.debug(
-                "POST %s page %d: HTTP %d, %d bytes, %d ms",
-                *(endpoint, page, status, len(body), (time.monotonic() - started) * 1000),
-            )
-            if status == 200:
-                return body
-            problem = self._http_error(status, body, retry_after, target)
-        except requests.exceptions.ConnectTimeout:
-            problem = Transient(f"{self._where} did not take the connection in time. Check UMEET_URL and the network.")
-        except (requests.exceptions.Timeout, urllib3.exceptions.TimeoutError):
-            problem = Transient(f"{self._where} did not answer within {self._timeout:g} seconds.")
-        except requests.exceptions.SSLError as error:
-            problem = Transient(f"{self._where} has no certificate that can be trusted ({_innermost(error)}).")
-        except requests.exceptions.ProxyError:
-            problem = Transient(f"The proxy on the way to {self._where} does not answer. Check HTTPS_PROXY.")
-        except (urllib3.exceptions.ProtocolError, urllib3.exceptions.DecodeError):
-            problem = Transient(f"The answer of {self._where} was cut off on the way.")
-        except requests.exceptions.ConnectionError as error:
-            problem = Transient(
-                f"{self._where} cannot be reached ({_innermost(error)}). Check UMEET_URL and the network."
-            )
-        except requests.exceptions.RequestException as error:
-            problem = Transient(f"The question to {self._where} failed ({type(error).__name__}).")
-        # Outside the except blocks: the original error knows the request and with it the secret.
-        raise problem
+            response = self._send(self._url + endpoint, form)
+            if not 300 <= response.status_code < 400:
+                limit = self._max_bytes if response.status_code == 200 else LONGEST_REFUSAL
+                body = self._read(response, limit, started)
+        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, _TooLarge) as error:
+            broken = error
+        finally:
+            if response is not None:
+                response.close()
+        if response is None:
+            return self._unanswered(broken, deadline)
+        retry_after = _retry_after(response.headers.get("Retry-After"))
+        if response.status_code != 200:
+            answer: Page | ProviderError = self._http_error(response, body)
+        elif isinstance(broken, _TooLarge):
+            answer = BadPayload(f"The answer is larger than {self._max_bytes} bytes and was not read to its end.")
+        elif broken is not None or deadline.passed:
+            answer = self._unanswered(broken, deadline)
+        else:
+            try:
+                answer = self._safe(read_answer(decode(body), self._zone, redact=self.redact))
+            except ProviderError as error:
+                answer = type(error)(error.message)
+        if isinstance(answer, Transient):
+            answer.retry_after = retry_after
+        return answer
 
-    def _read(self, response: requests.Response, started: float) -> bytes:
-        """The body, bounded in size (unpacked) and in time as a whole."""
+    def _send(self, url: str, form: Mapping[str, str]) -> requests.Response:
+        """POST the form; returns as soon as the headers have come.
+
+        Through the session's adapter, not Session.send: that would prepare to follow a redirect, which
+        would carry the secret elsewhere, and read the redirect's body without any bound. The environment's
+        proxies and certificates count; a netrc cannot, since requests looks for one only without `auth`.
+        """
+        headers = {"Accept": "application/json", "Accept-Encoding": "gzip", "User-Agent": "Roomledger"}
+        request = self._session.prepare_request(
+            requests.Request("POST", url, headers=headers, data=form, auth=self._credentials)
+        )
+        settings = self._session.merge_environment_settings(url, {}, True, None, None)
+        timeout = (min(CONNECT_WITHIN, self._timeout), self._timeout)
+        return self._session.get_adapter(url).send(
+            request,
+            stream=True,
+            timeout=timeout,
+            verify=True if settings["verify"] is None else settings["verify"],
+            cert=settings["cert"],
+            proxies=settings["proxies"],
+        )
+
+    def _read(self, response: requests.Response, limit: int, started: float) -> bytes:
+        """The body, bounded in size (unpacked) and in time as a whole. Errors: _TooLarge, urllib3's."""
         body = bytearray()
         # read1: returns what is there, so that a server that drips bytes cannot hold us for ever.
         while chunk := response.raw.read1(CHUNK, decode_content=True):
             body += chunk
-            if len(body) > self._max_bytes:
-                raise BadPayload(
-                    f"The answer is larger than {self._max_bytes // 2**20} MB and was not read to its end."
-                )
+            if len(body) > limit:
+                raise _TooLarge
             if time.monotonic() - started > DEADLINE * self._timeout:
-                raise Transient(f"{self._where} took more than {DEADLINE * self._timeout:g} seconds for one answer.")
-        announced = response.headers.get("Content-Length", "")
-        packed = response.headers.get("Content-Encoding")
-        if announced.isdigit() and not packed and len(body) < int(announced):
-            raise Transient(f"The answer of {self._where} was cut off on the way.")
+                raise TimeoutError
         return bytes(body)
 
-    def _http_error(self, status: int, body: bytes, retry_after: float | None, target: str) -> ProviderError:
+    def _unanswered(self, error: Exception | None, deadline: _Deadline) -> ProviderError:
+        """What it means that no whole answer came."""
+        url = urllib3.exceptions
+        where = self._where
+        kinds = _kinds(error)
+        if deadline.passed:
+            return Transient(f"{where} took more than {DEADLINE * self._timeout:g} seconds for one answer.")
+        if kinds & {requests.exceptions.ProxyError, url.ProxyError, requests.exceptions.InvalidProxyURL}:
+            return Transient(
+                f"The proxy on the way to {where} does not let us through. Check HTTPS_PROXY and HTTP_PROXY."
+            )
+        if kinds & {ssl.SSLCertVerificationError}:
+            return Refused(
+                f"{where} has no certificate that can be trusted ({_innermost(error)}). Check UMEET_URL and the "
+                "clock of this computer."
+            )
+        if kinds & {url.NewConnectionError, url.NameResolutionError}:
+            return Transient(f"{where} cannot be reached ({_innermost(error)}). Check UMEET_URL and the network.")
+        if kinds & {url.ConnectTimeoutError}:
+            return Transient(f"{where} did not take the connection in time. Check UMEET_URL and the network.")
+        if kinds & {url.ReadTimeoutError, TimeoutError}:
+            return Transient(f"{where} did not answer within {self._timeout:g} seconds.")
+        if kinds & {url.DecodeError}:
+            return BadPayload("The answer is not packed the way it says.")
+        if type(error) is OSError or isinstance(
+            error, requests.exceptions.InvalidURL | requests.exceptions.InvalidSchema
+        ):
+            # Before anything was sent: a CA file that is not there, an address that cannot be.
+            return Refused(f"{where} cannot be asked. Check UMEET_URL, HTTPS_PROXY and REQUESTS_CA_BUNDLE.")
+        return Transient(f"The answer of {where} was cut off on the way.")
+
+    def _http_error(self, response: requests.Response, body: bytes) -> ProviderError:
+        """What a status of HTTP other than 200 means."""
+        status = response.status_code
         if 300 <= status < 400:
-            return failure(status, f"it redirects to {clean_message(target) or 'elsewhere'}", http=True)
-        message: Any = None
-        try:
+            target = clean_message(self.redact(response.headers.get("Location", ""))).partition("?")[0]
+            return failure(status, f"it redirects to {target[:150] or 'elsewhere'}", http=True)
+        answer = None
+        with suppress(BadPayload):
             answer = decode(body)
-            message = answer.get("message") if isinstance(answer, dict) else None
-        except BadPayload:
-            if not body.lstrip().startswith(b"<"):
-                message = body[:LONGEST_BODY].decode("utf-8", "replace")
-        error = failure(status, message, http=True)
-        if isinstance(error, Transient):
-            error.retry_after = retry_after
+        # An error page's words help nobody, and may be anything; only the API's own are told.
+        words = self.redact(message_of(answer))
+        error = failure(status, words, http=True)
+        inner = status_of(answer)
+        if isinstance(error, Refused) and inner not in (None, 200):
+            # 400 of HTTP around a 401 or 429 of the API.
+            told = failure(inner, words)
+            error = told if isinstance(told, Transient | Denied) else error
         return error
-
-
-LONGEST_BODY = 300
 
 
 def _identity(record: Record) -> str:
@@ -369,7 +549,21 @@ def _retry_after(value: str | None) -> float | None:
     return max(0.0, (moment - datetime.now(UTC)).total_seconds())
 
 
-def _innermost(error: BaseException) -> str:
+def _kinds(error: BaseException | None) -> set[type]:
+    """Every class of the error and of the errors wrapped in it."""
+    kinds: set[type] = set()
+    seen: set[int] = set()
+    waiting: list[object] = [error]
+    while waiting:
+        current = waiting.pop()
+        if isinstance(current, BaseException) and id(current) not in seen:
+            seen.add(id(current))
+            kinds.update(type(current).__mro__)
+            waiting += [*current.args, getattr(current, "reason", None), current.__cause__, current.__context__]
+    return kinds
+
+
+def _innermost(error: BaseException | None) -> str:
     """The plain reason in the heart of a connection error, without addresses of objects or requests."""
     seen: set[int] = set()
     current: BaseException | None = error

@@ -8,7 +8,7 @@ as a whole makes no sense raises. The field names and their quirks are those of 
 import json
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
@@ -161,33 +161,38 @@ def _decimal(text: str) -> Decimal:
     try:
         return Decimal(text)
     except InvalidOperation:
-        raise BadPayload(f"The answer holds the number {text[:40]}, which cannot be read.") from None
+        # An exponent beyond all bounds: no field takes it, and its record alone shall fail.
+        return Decimal("Infinity")
 
 
-def _integer(text: str) -> int:
-    if len(text) > 400:  # Python itself refuses more than some thousand digits
-        raise BadPayload("The answer holds a number of more than 400 digits.")
-    return int(text)
+def _integer(text: str) -> int | Decimal:
+    # Python itself refuses ints of more than some thousand digits; a Decimal holds them exactly.
+    return int(text) if len(text) <= 400 else Decimal(text)
 
 
 def _constant(text: str) -> NoReturn:
     raise BadPayload(f"The answer holds {text}, which is no JSON.")
 
 
-def read_answer(answer: Any, zone: ZoneInfo) -> Page:
+def _as_it_is(text: str) -> str:
+    return text
+
+
+def read_answer(answer: Any, zone: ZoneInfo, *, redact: Callable[[str], str] = _as_it_is) -> Page:
     """One decoded answer of share/reports, share/detail or share/rooms.
 
-    In: the JSON value, and the zone of times that name none. Out: its records in their order. Errors:
-    BadPayload for what is no answer at all; Transient, Denied or Refused when `status` is not 200.
+    In: the JSON value, the zone of times that name none, and `redact`, which takes secrets out of the
+    provider's message. Out: its records in their order. Errors: BadPayload for what is no answer at all;
+    Transient, Denied or Refused when `status` is not 200.
     """
     if not isinstance(answer, dict):
         raise BadPayload(f"The answer is {_kind(answer)}, not an object with status, message and data.")
     status = answer.get("status")
-    code = _paging_int(status)
+    code = status_of(answer)
     if code is None:
         raise BadPayload("The answer has no status." if status is None else "The answer's status is no number.")
     if code != 200:
-        raise failure(code, answer.get("message"))
+        raise failure(code, redact(message_of(answer)))
     data = answer.get("data")
     if data is None:
         return Page(Shape.PAGED, ())
@@ -196,6 +201,21 @@ def read_answer(answer: Any, zone: ZoneInfo) -> Page:
     if isinstance(data, dict):
         return _paged(data, zone)
     raise BadPayload(f"The answer's data is {_kind(data)}, neither an object nor an array.")
+
+
+def status_of(answer: Any) -> int | None:
+    """The status in an answer's body, which some services make negative; None where none can be read."""
+    status = answer.get("status") if isinstance(answer, dict) else None
+    if isinstance(status, bool) or not isinstance(status, int | str):
+        return None
+    text = str(status).strip() if isinstance(status, str) or abs(status) < 10**9 else ""
+    return int(text) if re.fullmatch(r"-?\d{1,9}", text, re.ASCII) else None
+
+
+def message_of(answer: Any) -> str:
+    """The provider's words in an answer's body, whole; "" where it has none."""
+    message = answer.get("message") if isinstance(answer, dict) else None
+    return message if isinstance(message, str) else ""
 
 
 def failure(status: int, message: Any, http: bool = False) -> ProviderError:
@@ -242,12 +262,16 @@ def _paged(data: dict[str, Any], zone: ZoneInfo) -> Page:
         meetings = []
     if not isinstance(meetings, list):
         raise BadPayload(f"The answer's meetings are {_kind(meetings)}, not a list.")
+    number, pages = _paging_int(data.get("page_number")), _paging_int(data.get("total_page"))
     has_next = data.get("has_next_page")
+    if has_next is None:
+        # The numbers tell as well, and a page left out would be lost without a word.
+        has_next = number is not None and pages is not None and number < pages
     return Page(
         Shape.PAGED,
         tuple(read_record(item, Shape.PAGED, zone) for item in meetings),
-        page_number=_paging_int(data.get("page_number")),
-        total_page=_paging_int(data.get("total_page")),
+        page_number=number,
+        total_page=pages,
         total_record=_paging_int(data.get("total_record")),
         has_next=has_next is True or has_next == 1 or str(has_next).strip().casefold() in {"true", "1"},
     )
@@ -394,7 +418,7 @@ def _room(item: Any) -> RoomRecord | Unreadable:
 def _unreadable(item: Any, error: FieldError) -> Unreadable:
     known = item if isinstance(item, dict) else {}
     try:
-        raw = json.dumps(item, ensure_ascii=True, default=str, sort_keys=True)
+        raw = _json_text(item)
     except (RecursionError, ValueError):
         raw = '"(nested too deeply to be kept)"'
     try:
@@ -414,6 +438,22 @@ def _unreadable(item: Any, error: FieldError) -> Unreadable:
         meeting_id=number,
         start_time=_scrub(str(start))[:100] if isinstance(start, str | int | Decimal) else None,
     )
+
+
+def _json_text(value: Any) -> str:
+    """A decoded value as ASCII JSON text. Unlike json.dumps it writes a Decimal as the number that was sent."""
+    match value:
+        case dict():
+            pairs = (f"{json.dumps(str(key))}: {_json_text(item)}" for key, item in sorted(value.items()))
+            return f"{{{', '.join(pairs)}}}"
+        case list():
+            return f"[{', '.join(map(_json_text, value))}]"
+        case Decimal() if value.is_finite():
+            return str(value)
+        case None | bool() | int() | float():
+            return json.dumps(value)
+        case _:
+            return json.dumps(str(value))
 
 
 # One field ---------------------------------------------------------------------------------------------
@@ -457,7 +497,11 @@ def _short_text(item: Mapping[str, Any], names: Iterable[str], field: str, longe
 
 def _identifier(item: Mapping[str, Any], names: Iterable[str], field: str) -> str:
     """A uuid or a host_id: base64 and the like, case-sensitive, never changed but for white space around it."""
-    return _short_text(item, names, field, LONGEST_ID) or ""
+    text = _short_text(item, names, field, LONGEST_ID) or ""
+    # An id is not mended as other texts are: two that differ could become one.
+    if _first(item, names) is not None and text != str(_first(item, names)).strip():
+        raise FieldError(field, f"is {_shown(text)} with a character that no id has")
+    return text
 
 
 def _number(item: Mapping[str, Any]) -> str:
@@ -465,14 +509,19 @@ def _number(item: Mapping[str, Any]) -> str:
     value = _first(item, ("meeting_id", "meetingId", "id"))
     if value is None:
         return ""
+    if isinstance(value, Decimal) and value.is_finite() and 0 <= value < 10**20 and value == value.to_integral_value():
+        value = int(value)
     if isinstance(value, bool) or not isinstance(value, str | int):
         raise FieldError("meeting_id", f"is {_kind(value)}, not a meeting number")
-    digits = re.sub(r"[\s-]", "", unicodedata.normalize("NFKC", str(value)))
-    if digits and not re.fullmatch(r"\d{1,20}", digits, re.ASCII):
+    digits = str(value)
+    if isinstance(value, str):  # a number's own minus is no dash
+        digits = DASHES_AND_BLANKS.sub("", unicodedata.normalize("NFKC", value))
+    if (digits or str(value).strip()) and not re.fullmatch(r"\d{1,20}", digits, re.ASCII):
         raise FieldError("meeting_id", f"is {_shown(value)}, not a meeting number")
     return digits
 
 
+DASHES_AND_BLANKS = re.compile(r"[-\s\u2010-\u2015\u2212\u200b-\u200f\u2060\ufe58\ufe63\uff0d\ufeff]")
 TIME = re.compile(
     r"(?P<y>\d{4})[-/](?P<m>\d{1,2})[-/](?P<d>\d{1,2})"
     r"(?:[T ]\s*(?P<H>\d{1,2}):(?P<M>\d{2})(?::(?P<S>\d{2})(?:[.,](?P<f>\d{1,9}))?)?"
@@ -527,7 +576,7 @@ def parse_time(text: str, zone: ZoneInfo) -> datetime:
     elif offset:
         sign = -1 if offset[0] == "-" else 1
         minutes = int(offset[1:3]) * 60 + int(offset[-2:])
-        if minutes >= 24 * 60:
+        if minutes >= 24 * 60 or int(offset[-2:]) > 59:
             raise ValueError(text)
         tzinfo = timezone(sign * timedelta(minutes=minutes))
     micro = int((match["f"] or "0").ljust(6, "0")[:6])
@@ -598,10 +647,10 @@ def _money(value: Any, field: str) -> Decimal | None:
         amount = Decimal(text.replace(",", ""))
     else:
         amount = Decimal(value)
-    if not amount.is_finite() or abs(amount) >= MOST_MONEY:
+    # The size first: arithmetic with 1E+9999999 overflows.
+    if not amount.is_finite() or not -MOST_MONEY < amount < MOST_MONEY:
         raise wrong
-    exponent = amount.normalize().as_tuple().exponent
-    if isinstance(exponent, int) and exponent < -MONEY_PLACES:
+    if amount != amount.quantize(Decimal(1).scaleb(-MONEY_PLACES)):
         raise FieldError(field, f"is {_shown(value)}, which has more than {MONEY_PLACES} decimal places")
     return amount
 

@@ -4,24 +4,30 @@ Speaks `share/reports` (both shapes), `share/detail`, `share/rooms`, `share/summ
 vendor's document has them: POST forms, key and secret in the form, JSON with `status`, `message`, `data`.
 """
 
+import contextlib
 import json
+import math
 import socket
+import sys
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 from urllib.parse import parse_qsl
+from zlib import crc32
 
 from reports.sandbox.faults import FaultSet, UnknownFault
-from reports.sandbox.world import Answers, Record
+from reports.sandbox.world import Answers, Record, read_time
 
 MOST_NUMBERS = 200
 DEFAULT_PAGE = 30
 LARGEST_PAGE = 300
+LONGEST_SPAN = 31  # days: "a range of more than one month silently returns only its last month"
 PREFIX = "/umeeting/"
 
 
@@ -89,11 +95,14 @@ class Sandbox:
         self._server.serve_forever(poll_interval=0.2)
 
     def stop(self) -> None:
+        """End every call, idle connections and held ones too; no thread is left. Asking twice does no harm."""
         self.stopping.set()
         if self._thread is not None:
             self._server.shutdown()
             self._thread.join()
+            self._thread = None
         self._server.server_close()
+        self._server.hang_up()
 
     def __enter__(self) -> Self:
         return self.start()
@@ -130,11 +139,15 @@ class Sandbox:
             raise Failure(400, "meeting_ids is missing")
         if len(numbers) > MOST_NUMBERS:
             raise Failure(400, f"at most {MOST_NUMBERS} meeting_ids in one call")
-        records = self._spoil(self.world.reports(numbers, now), now)
+        records = self._without_late(self.world.reports(numbers, now), now)
         if self.faults.strikes("array-shape"):
-            return self._array(numbers, records)
-        days = sorted(str(record.get("start_time", ""))[:10] for record in records) or [""]
-        return self._page(records, {**form, "page_size": form.get("page_size", "300")}, days[0], days[-1])
+            return self._array(numbers, self._one_bad(records))
+        days = sorted(
+            start.astimezone(self.world.zone).date()
+            for record in records
+            if (start := read_time(record.get("start_time"), self.world.zone))
+        )
+        return self._page(records, form, *((days[0], days[-1]) if days else (None, None)))
 
     def _array(self, numbers: list[str], records: list[Record]) -> list[Record]:
         """The later revision's shape: "only ended meetings with two or more participants have a report"."""
@@ -143,10 +156,11 @@ class Sandbox:
         for record in records:
             visits = record.get("participants") or []
             ended = record.get("end_time")
-            if len(visits) < 2 or not ended:
+            # Who comes back is one participant with two visits.
+            if len({visit.get("name") for visit in visits}) < 2 or not ended:
                 continue
             room = rooms.get(record.get("host_id"), {})
-            start, end = self._utc(record["start_time"]), self._utc(ended)
+            start, end = self._utc(record.get("start_time")), self._utc(ended)
             item = {
                 "uuid": record["uuid"],
                 "id": record["meeting_id"],
@@ -156,7 +170,7 @@ class Sandbox:
                 "user_type": "Corp",
                 "start_time": start,
                 "end_time": end,
-                "duration": self._lasted(start, end),
+                "duration": None if (minutes := self._minutes(start, end)) is None else f"{minutes}分钟",
                 "has_pstn": bool(record.get("telephony_usage")),
                 "participants_count": len(visits),
                 "page_count": 1,
@@ -166,10 +180,10 @@ class Sandbox:
                     {
                         "id": "",
                         "user_id": str(16778240 + place),
-                        "user_name": visit["name"],
+                        "user_name": visit.get("name"),
                         "device": "Windows",
-                        "join_time": self._utc(visit["join_time"]),
-                        "leave_time": self._utc(visit["leave_time"]),
+                        "join_time": self._utc(visit.get("join_time")),
+                        "leave_time": self._utc(visit.get("leave_time")),
                     }
                     for place, visit in enumerate(visits)
                 ],
@@ -181,20 +195,13 @@ class Sandbox:
         return items
 
     def _utc(self, text: Any) -> Any:
-        try:
-            local = datetime.strptime(str(text), "%Y-%m-%d %H:%M:%S").replace(tzinfo=self.world.zone)
-        except ValueError:
-            return text
-        return local.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        moment = read_time(text, self.world.zone)
+        return text if moment is None else moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
-    @staticmethod
-    def _lasted(start: str, end: str) -> str | None:
+    def _minutes(self, start: Any, end: Any) -> int | None:
         """Actual length, "minutes rounded up"."""
-        try:
-            seconds = (datetime.fromisoformat(end) - datetime.fromisoformat(start)).total_seconds()
-        except ValueError:
-            return None
-        return f"{-(-int(seconds) // 60)}分钟"
+        first, last = read_time(start, self.world.zone), read_time(end, self.world.zone)
+        return None if first is None or last is None else math.ceil((last - first).total_seconds() / 60)
 
     def _span(self, form: dict[str, str], now: datetime) -> tuple[date, date]:
         today = now.astimezone(self.world.zone).date()
@@ -204,12 +211,11 @@ class Sandbox:
             raise Failure(400, "from or to is no date") from None
         if first > last:
             raise Failure(400, "from is after to")
-        # "A range of more than one month silently returns only its last month."
-        return max(first, last - timedelta(days=30)), last
+        return max(first, last - timedelta(days=LONGEST_SPAN - 1)), last
 
     def _detail(self, form: dict[str, str], now: datetime) -> dict[str, Any]:
         first, last = self._span(form, now)
-        records = self._spoil(self.world.meetings(first, last, now), now)
+        records = self._without_late(self.world.meetings(first, last, now), now)
         if host_id := form.get("host_id"):
             records = [record for record in records if record.get("host_id") == host_id]
         hidden = {
@@ -217,37 +223,48 @@ class Sandbox:
             for name, flag in (("participants", "show_participants"), ("telephony_usage", "show_telephony_usage"))
             if form.get(flag, "false").casefold() not in {"true", "1"}
         }
-        if hidden:
-            records = [{key: value for key, value in record.items() if key not in hidden} for record in records]
-        return self._page(records, form, f"{first.year}-{first.month}-{first.day}", last.isoformat())
+        page = self._page(records, form, first, last)
+        page["meetings"] = [
+            {key: value for key, value in record.items() if key not in hidden} for record in page["meetings"]
+        ]
+        return page
 
-    def _page(self, records: list[Record], form: dict[str, str], first: str, last: str) -> dict[str, Any]:
+    def _page(
+        self, records: list[Record], form: dict[str, str], first: date | None, last: date | None
+    ) -> dict[str, Any]:
+        """One page in the document's frame; its dates are spelt unlike each other, as in the sample."""
         size = min(max(1, _whole(form.get("page_size"), DEFAULT_PAGE)), LARGEST_PAGE)
         number = max(1, _whole(form.get("page_number"), 1))
         stuck = self.faults.strikes("stuck-paging")
         shown = 1 if stuck else number
         pages = -(-len(records) // size)
         return {
-            "from": first,
-            "to": last,
+            "from": f"{first.year}-{first.month}-{first.day}" if first else "",
+            "to": last.isoformat() if last else "",
+            # Stuck means that what was announced never comes, else a client could tell that it has all.
             "total_record": len(records) + (size if stuck else 0),
             "total_page": pages + (1 if stuck else 0),
             "page_number": shown,
             "page_size": size,
             "has_previous_page": shown > 1,
-            "has_next_page": stuck or shown < pages or self.faults.strikes("endless-paging"),
-            "meetings": records[(shown - 1) * size : shown * size],
+            "has_next_page": stuck or self.faults.strikes("endless-paging") or shown < pages,
+            "meetings": self._one_bad(records[(shown - 1) * size : shown * size]),
         }
 
-    def _spoil(self, records: list[Record], now: datetime) -> list[Record]:
-        if self.faults.strikes("late"):
-            limit = (now - timedelta(hours=1)).astimezone(self.world.zone).strftime("%Y-%m-%d %H:%M:%S")
-            records = [record for record in records if not record.get("end_time") or str(record["end_time"]) < limit]
-        if records and self.faults.strikes("bad-record"):
-            spoiled = len(records) // 2
-            records = [*records]
-            records[spoiled] = {**records[spoiled], "start_time": "yesterday"}
-        return records
+    def _without_late(self, records: list[Record], now: datetime) -> list[Record]:
+        if not self.faults.strikes("late"):
+            return records
+        limit = now - timedelta(hours=1)
+        ends = [read_time(record.get("end_time"), self.world.zone) for record in records]
+        return [record for record, end in zip(records, ends, strict=True) if end is None or end < limit]
+
+    def _one_bad(self, records: list[Record]) -> list[Record]:
+        """With one start made unreadable: always the same of the same records, whatever their order."""
+        known = [record for record in records if "uuid" in record]
+        if not known or not self.faults.strikes("bad-record"):
+            return records
+        bad = min(known, key=lambda record: (crc32(str(record["uuid"]).encode()), str(record["uuid"])))
+        return [{**record, "start_time": "yesterday"} if record is bad else record for record in records]
 
     def _summary(self, form: dict[str, str], now: datetime) -> dict[str, Any]:
         """The provider's own totals by room: reported meetings only, minutes rounded up."""
@@ -256,32 +273,32 @@ class Sandbox:
         for record in self.world.meetings(first, last, now):
             if not record.get("end_time") or record.get("participants") is None:
                 continue
-            extra = int(str(record["is_extra"]) in {"1", "True"})
+            extra = int(str(record.get("is_extra")).casefold() in {"1", "true"})
+            host_id = str(record.get("host_id") or "")
             room = rooms.setdefault(
-                record["host_id"],
+                host_id,
                 {
-                    "host_id": record["host_id"],
+                    "host_id": host_id,
                     "is_extra": extra,
                     "meetings": 0,
                     "participants": 0,
                     "meeting_minutes": 0,
                     "audio_participants": 0,
                     "audio_total_duration": 0,
-                    "total_fee": 0.0,
+                    "total_fee": Decimal(0),
                 },
             )
-            start, end = self._utc(_padded(record["start_time"])), self._utc(record["end_time"])
             room["meetings"] += 1
             room["participants"] += len(record["participants"])
-            room["meeting_minutes"] += int((self._lasted(start, end) or "0分钟").removesuffix("分钟"))
+            room["meeting_minutes"] += self._minutes(record.get("start_time"), record["end_time"]) or 0
             calls = record.get("telephony_usage") or []
             room["audio_participants"] += len(calls)
-            room["audio_total_duration"] += sum(call["duration"] or 0 for call in calls)
-            room["total_fee"] = round(room["total_fee"] + sum(float(call["total"] or 0) for call in calls), 2)
-        if host_id := form.get("host_id"):
-            rooms = {key: room for key, room in rooms.items() if key == host_id}
-        everything = list(rooms.values())
-        page = self._page(everything, form, first.isoformat(), last.isoformat())
+            room["audio_total_duration"] += sum(_whole(str(call.get("duration")), 0) for call in calls)
+            room["total_fee"] += sum((Decimal(str(call.get("total") or 0)) for call in calls), Decimal(0))
+        everything = [room for room in rooms.values() if form.get("host_id") in (None, "", room["host_id"])]
+        for room in everything:
+            room["total_fee"] = float(room["total_fee"])
+        page = self._page(everything, form, first, last)
         page["rooms"] = page.pop("meetings")
         for name, field in (
             ("total_meetings", "meetings"),
@@ -290,13 +307,6 @@ class Sandbox:
         ):
             page[name] = sum(room[field] for room in everything)
         return page
-
-
-def _padded(text: Any) -> Any:
-    """2026-1-5 08:00:00 as 2026-01-05 08:00:00."""
-    head, _, clock = str(text).partition(" ")
-    parts = head.split("-")
-    return f"{parts[0]}-{parts[1].zfill(2)}-{parts[2].zfill(2)} {clock}" if len(parts) == 3 else text
 
 
 def _day(text: str) -> date:
@@ -310,11 +320,41 @@ def _whole(text: str | None, default: int) -> int:
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
+    # We wait for the threads ourselves, after hanging up: an idle connection would hold one for a minute.
     block_on_close = False
     request_queue_size = 128
-    # A port that is taken must be told, never shared.
+    # Only a port that another socket listens at is taken; one that rests after a restart is not.
     allow_reuse_address = True
     sandbox: Sandbox
+
+    def __init__(self, *args: Any) -> None:
+        self._lock = threading.Lock()
+        self._connections: dict[socket.socket, threading.Thread] = {}
+        super().__init__(*args)
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        with self._lock:
+            self._connections[request] = threading.current_thread()
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            with self._lock:
+                self._connections.pop(request, None)
+
+    def hang_up(self) -> None:
+        """Close every connection and wait for its thread."""
+        with self._lock:
+            connections = dict(self._connections)
+        for connection in connections:
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+        for thread in connections.values():
+            thread.join(5)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A peer that hangs up is no error of ours; anything else is told as usual."""
+        if not isinstance(sys.exception(), OSError):
+            super().handle_error(request, client_address)
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -335,13 +375,18 @@ class _Handler(BaseHTTPRequestHandler):
         return self.server.sandbox
 
     def do_GET(self) -> None:
-        self._send(405, {"status": 405, "message": "POST only", "data": None})
+        # A body that nobody reads would be taken for the next question.
+        self.close_connection = True
+        self._send(405, {"status": 405, "message": "POST only", "data": None}, {"Allow": "POST"})
+
+    do_HEAD = do_PUT = do_DELETE = do_PATCH = do_GET
 
     def do_POST(self) -> None:
-        length = int(self.headers.get("Content-Length") or 0)
-        if length > 10 * 2**20:
+        length = _whole(self.headers.get("Content-Length"), -1)
+        if not 0 <= length <= 10 * 2**20:
             self.close_connection = True
-            self._send(413, {"status": 413, "message": "too large", "data": None})
+            status, message = (411, "Content-Length is missing") if length < 0 else (413, "too large")
+            self._send(status, {"status": status, "message": message, "data": None})
             return
         pairs = parse_qsl(self.rfile.read(length).decode("utf-8", "replace"), keep_blank_values=True)
         if self.path == "/sandbox/faults":
@@ -367,6 +412,8 @@ class _Handler(BaseHTTPRequestHandler):
                     faults.on(value)
                 elif name == "off":
                     faults.off(value)
+                else:
+                    raise UnknownFault(f"'{name}' is not understood: say on=NAME, off=NAME or clear=1.")
         except UnknownFault as error:
             self._send(400, {"status": 400, "message": str(error), "data": None})
             return
@@ -383,7 +430,7 @@ class _Handler(BaseHTTPRequestHandler):
         if faults.strikes("500"):
             return self._send(500, {"status": 500, "message": "internal error", "data": None})
         if faults.strikes("429"):
-            return self._send(429, {"status": 429, "message": "too many requests"}, {"Retry-After": "1"})
+            return self._send(429, {"status": 429, "message": "too many requests"}, {"Retry-After": faults.retry_after})
         if faults.strikes("403-throttle"):
             message = "You have reached the maximum number of api requests."
             return self._send(403, {"status": 403, "message": message, "data": None})
@@ -396,7 +443,7 @@ class _Handler(BaseHTTPRequestHandler):
             return self._send(200, {"status": 1001, "message": message, "data": None})
         if faults.strikes("wrong-secret"):
             return self._send(200, {"status": 401, "message": "api_key or api_secret is wrong", "data": None})
-        if _whole(form.get("page_number"), 1) % 2 == 0 and faults.strikes("mid-page"):
+        if _whole(form.get("page_number"), 1) == 2 and faults.strikes("mid-page"):
             return self._send(500, {"status": 500, "message": "internal error", "data": None})
         try:
             answer = self.sandbox.answer(endpoint, form)
@@ -408,7 +455,8 @@ class _Handler(BaseHTTPRequestHandler):
             answer["status"] = "200"
         body = json.dumps(answer, ensure_ascii=False).encode()
         if faults.strikes("truncated"):
-            body = body[: len(body) * 2 // 3]
+            # Two thirds, and never in the middle of a character: it is the JSON that is cut, not the text.
+            body = body[: len(body) * 2 // 3].decode("utf-8", "ignore").encode()
         if faults.strikes("cut"):
             self._write(200, body[: len(body) // 2], announce=len(body))
             self.close_connection = True

@@ -50,6 +50,8 @@ SINGLE = (
     "季度总结",
 )
 LARGE = ("全员大会", "技术公开课", "季度经营分析会", "安全生产培训", "All hands")
+OPERATIONS = "运维组"
+SHIFT = ("值班交接", "变更窗口", "告警处理", "夜间发布", "NOC handover")
 NASTY = (
     '=HYPERLINK("http://example.invalid","点我")',
     "+86 电话会",

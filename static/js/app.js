@@ -4,68 +4,48 @@
 
   // The filter bar ------------------------------------------------------------------------------
 
-  // Empty fields stay out of the address. This event comes before the browser's own submit and HTMX's alike.
+  // Empty fields stay out of the address, and so do days that only repeat what the chosen preset says. This
+  // event comes before the browser's own submit and HTMX's alike.
   document.addEventListener("formdata", (event) => {
-    if (!event.target.matches("[data-filter]")) return;
+    const form = event.target;
+    if (!form.matches("[data-filter]")) return;
+    const { period, from, to } = form.elements;
+    if (period && from && to) {
+      const untouched = from.value === from.defaultValue && to.value === to.defaultValue;
+      const left = untouched && "preset" in period.dataset ? ["from", "to"] : ["period"];
+      for (const name of left) event.formData.delete(name);
+    }
     for (const [name, value] of [...event.formData]) {
       if (value === "") event.formData.delete(name);
     }
   });
 
-  function nameRooms(form) {
-    const chosen = form.querySelector(".picker-chosen");
-    if (!chosen) return;
-    const names = [...form.querySelectorAll("input[name=room]:checked")].map((box) => {
-      const name = document.createElement("span");
-      name.textContent = box.closest("label").textContent.trim();
-      return name;
-    });
-    chosen.replaceChildren(...names);
-  }
-
   document.addEventListener("change", (event) => {
     const field = event.target;
     const form = field.form;
-    if (!form?.matches("[data-filter]")) return;
-    const { period, from, to } = form.elements;
-    if (field.name === "room") nameRooms(form);
-    if (field === period && period.value && from) from.value = to.value = "";
-    if ((field === from || field === to) && field.value && period) period.value = "";
-    // A year that is still being typed is out of range.
-    if (!field.matches("[data-auto]") || !form.checkValidity()) return;
-    if (field === period && !period.value) {
-      from?.focus();
-      return;
+    // A day that is still being typed is out of range.
+    if (form?.matches("[data-filter]") && field.matches("[data-auto]") && form.checkValidity()) {
+      form.requestSubmit();
     }
-    form.requestSubmit();
   });
 
-  // The address changed without a new page: what was made from it has to follow.
-  function followAddress() {
-    const query = new URLSearchParams(window.location.search);
-    for (const link of document.querySelectorAll("a[data-follow]")) {
-      const own = new URL(link.href);
-      const next = new URLSearchParams(query);
-      next.delete("page");
-      for (const name of ["bom", "raw"]) {
-        if (own.searchParams.has(name)) next.set(name, own.searchParams.get(name));
-      }
-      own.search = next.toString();
-      link.href = own.href;
+  // A list that was open stays open when its bar comes anew, and the focus in it stays: HTMX could not
+  // give it to what was still hidden.
+  let open = [];
+  let focused = "";
+  document.addEventListener("htmx:beforeSwap", () => {
+    open = [...document.querySelectorAll("[data-picker][open]")].map((picker) => picker.id);
+    focused = document.activeElement.id;
+  });
+  document.addEventListener("htmx:afterSwap", () => {
+    for (const id of open) {
+      const picker = document.getElementById(id);
+      if (!picker) continue;
+      picker.open = true;
+      const field = focused && document.getElementById(focused);
+      if (picker.contains(field)) field.focus({ preventScroll: true });
     }
-    for (const form of document.querySelectorAll("form[data-filter]")) {
-      const hidden = form.querySelector("input[name=sort]");
-      if (hidden) {
-        hidden.value = query.get("sort") ?? "";
-      } else if (query.has("sort")) {
-        const made = Object.assign(document.createElement("input"), { type: "hidden", name: "sort" });
-        made.value = query.get("sort");
-        form.append(made);
-      }
-    }
-  }
-  document.addEventListener("htmx:pushedIntoHistory", followAddress);
-  document.addEventListener("htmx:replacedInHistory", followAddress);
+  });
 
   document.addEventListener("click", (event) => {
     for (const picker of document.querySelectorAll("[data-picker][open]")) {
@@ -105,9 +85,9 @@
     box.hidden = !text;
   }
 
-  // A page out of sight need not ask how fresh it is.
+  // A page out of sight need not ask, again and again, how things are.
   document.addEventListener("htmx:beforeRequest", (event) => {
-    if (isFreshness(event.detail.elt) && document.hidden) {
+    if (document.hidden && !event.detail.requestConfig.triggeringEvent) {
       event.preventDefault();
       return;
     }
@@ -120,7 +100,7 @@
 
   document.addEventListener("htmx:beforeSwap", (event) => {
     const detail = event.detail;
-    // The session ended: the answer is the sign-in page, which is no part of this one.
+    // The sign-in ran out: the answer is the sign-in page, which is no part of this one.
     const answered = detail.xhr.responseURL && new URL(detail.xhr.responseURL).pathname;
     if (answered && answered === document.body.dataset.loginUrl) {
       detail.shouldSwap = false;

@@ -150,6 +150,19 @@
     drawn.set(canvas, chart);
   }
 
+  // The same links for those who cannot point: the names in the table below the chart.
+  function linkTable(canvas) {
+    const links = JSON.parse(document.getElementById(canvas.dataset.chart)?.textContent ?? "{}").links ?? [];
+    const names = canvas.closest("figure")?.querySelectorAll("tbody th") ?? [];
+    if (links.length !== names.length) return;
+    names.forEach((name, index) => {
+      if (!links[index] || name.querySelector("a")) return;
+      const link = Object.assign(document.createElement("a"), { href: links[index] });
+      link.append(...name.childNodes);
+      name.append(link);
+    });
+  }
+
   function forget(keep) {
     for (const [canvas, chart] of drawn) {
       if (keep(canvas)) continue;
@@ -162,7 +175,9 @@
   function sync() {
     forget((canvas) => canvas.isConnected);
     for (const canvas of document.querySelectorAll("canvas[data-chart]")) {
-      if (!drawn.has(canvas)) draw(canvas);
+      if (drawn.has(canvas)) continue;
+      draw(canvas);
+      linkTable(canvas);
     }
   }
 

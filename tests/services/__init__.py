@@ -1,0 +1,56 @@
+"""A real PostgreSQL and a real Redis for tests, each with a database made for one test alone."""
+
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from urllib.parse import urlsplit, urlunsplit
+
+import psycopg
+import pytest
+import redis
+
+POSTGRES = os.environ.get("TEST_POSTGRES_URL", "postgres://postgres@127.0.0.1:5432/postgres")
+REDIS = os.environ.get("TEST_REDIS_URL", "redis://127.0.0.1:6379")
+# In CI a missing service is a failure, elsewhere the tests that need it are left out.
+REQUIRED = bool(os.environ.get("CI"))
+
+
+def missing(reason: str) -> None:
+    if REQUIRED:
+        pytest.fail(f"{reason}, and in CI it has to be there")
+    pytest.skip(reason)
+
+
+@contextmanager
+def database() -> Iterator[str]:
+    """The URL of a fresh PostgreSQL database, dropped afterwards."""
+    name = f"roomledger_{secrets.token_hex(6)}"
+    try:
+        server = psycopg.connect(POSTGRES, autocommit=True, connect_timeout=3)
+    except psycopg.OperationalError:
+        missing("PostgreSQL does not answer")
+        raise AssertionError from None
+    with server:
+        server.execute(f'CREATE DATABASE "{name}"')
+        try:
+            yield urlunsplit(urlsplit(POSTGRES)._replace(path=f"/{name}"))
+        finally:
+            server.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@contextmanager
+def broker() -> Iterator[str]:
+    """The URL of an empty Redis database, emptied afterwards."""
+    # One of those that nothing else uses; tests of this suite run one after the other.
+    url = f"{REDIS}/13"
+    client = redis.Redis.from_url(url, socket_connect_timeout=3)
+    try:
+        client.flushdb()
+    except redis.ConnectionError:
+        missing("Redis does not answer")
+    try:
+        yield url
+    finally:
+        client.flushdb()
+        client.close()

@@ -63,7 +63,7 @@ class Command(BaseCommand):
 
         signal.signal(signal.SIGTERM, end)
         self.stdout.write(
-            f"Serving the simulated API. Use it with:\n"
+            f"Serving the simulated API until Ctrl-C: "
             f"export UMEET_URL={server.url} UMEET_API_KEY={server.key} UMEET_API_SECRET={server.secret}"
         )
         self.stdout.flush()

@@ -1,0 +1,104 @@
+"""What all tests share: real static files, a quiet broker, a simulated API of one's own."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from django.core.management import call_command
+from django.db import connection
+from django.test import Client, override_settings
+
+from dashboard.celery import app
+from reports.sandbox.server import Sandbox
+from reports.sandbox.world import FixedWorld
+from tests import services
+from tests.support import KEY, SECRET
+
+# Playwright's loop runs in the test process; Django would take it for an async context.
+os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Static files as a visitor gets them, and nothing of the tests in the real broker or data folder."""
+    root = tmp_path_factory.mktemp("static")
+    changes = {
+        "STATIC_ROOT": root,
+        "DATA_DIR": tmp_path_factory.mktemp("data"),
+        "UMEET_API_KEY": KEY,
+        "UMEET_API_SECRET": SECRET,
+        "UMEET_URL": "http://127.0.0.1:9/umeeting/",  # nothing listens there: no test reaches the real service
+        "UMEET_TIME_ZONE": "Asia/Shanghai",
+        "UMEET_TIMEOUT": 5.0,
+        "UMEET_PULL_DATES": True,
+        "RETENTION_DAYS": None,
+        "SECURE_SSL_REDIRECT": False,
+    }
+    before = app.conf.broker_url
+    app.conf.broker_url = "memory://"
+    with override_settings(**changes):
+        call_command("collectstatic", verbosity=0, interactive=False)
+        yield
+    app.conf.broker_url = before
+
+
+@pytest.fixture
+def installation(tmp_path, request) -> Iterator[dict[str, str]]:
+    """The environment of an installation of its own, for processes that a test starts.
+
+    On the database and broker that the suite itself runs on: SQLite and files, or a PostgreSQL database
+    and a Redis database made for this test alone.
+    """
+    names = ("UMEET_", "DATA_DIR", "DATABASE_", "CELERY_", "SECRET_", "ALLOWED_", "CSRF_", "TIME_", "OPENING_")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith((*names, "DEBUG"))}
+    environment |= {
+        "DATA_DIR": str(tmp_path / "installation"),
+        "UMEET_API_KEY": KEY,
+        "UMEET_API_SECRET": SECRET,
+        "UMEET_URL": "http://127.0.0.1:9/umeeting/",
+        "UMEET_TIMEOUT": "5",
+        "PYTHONUNBUFFERED": "1",
+    }
+    if connection.vendor == "sqlite":
+        yield environment
+        return
+    with services.database() as url, services.broker() as broker:
+        yield {**environment, "DATABASE_URL": url, "CELERY_BROKER_URL": broker}
+
+
+@pytest.fixture
+def api(settings) -> Iterator[Sandbox]:
+    """A simulated API that serves records written by the test; the settings point to it."""
+    with Sandbox(FixedWorld(), key=KEY, secret=SECRET) as sandbox:
+        settings.UMEET_URL = sandbox.url
+        yield sandbox
+
+
+@pytest.fixture
+def fixed(api: Sandbox) -> FixedWorld:
+    """What `api` serves."""
+    assert isinstance(api.world, FixedWorld)
+    return api.world
+
+
+@pytest.fixture
+def admin(django_user_model, db) -> Client:
+    """A browser signed in as administrator."""
+    user = django_user_model.objects.create_superuser("admin", password="a long password")
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+@pytest.fixture
+def viewer(django_user_model, db) -> Client:
+    """A browser signed in as somebody without any permission."""
+    client = Client()
+    client.force_login(django_user_model.objects.create_user("viewer", password="a long password"))
+    return client
+
+
+@pytest.fixture(scope="session")
+def repository() -> Path:
+    return Path(__file__).resolve().parent.parent

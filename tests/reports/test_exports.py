@@ -1,0 +1,173 @@
+"""The CSV tables: exactly the contract's columns, spellings and guards."""
+
+import pytest
+
+from reports import exports
+from reports.filter import Filter
+from tests.support import NOW, call, csv_rows, meeting, take, visit
+
+pytestmark = pytest.mark.django_db
+
+COLUMNS = {
+    "meetings": "uuid, host_id, room, meeting_id, topic, start_time, end_time, state, booked_minutes, open_minutes, "
+    "used_minutes, attendees, visits, peak_attendees, attendee_minutes, is_extra, calls, call_minutes, call_cost, "
+    "currency",
+    "participants": "uuid, host_id, room, meeting_id, topic, name, join_time, leave_time, minutes",
+    "telephony": "uuid, host_id, room, meeting_id, topic, phone_number, country, type, start_time, end_time, minutes, "
+    "cost, currency",
+}
+
+
+def table(name, chosen=None, now=NOW, **options):
+    return b"".join(exports.write(exports.TABLES[name], chosen or Filter(), now, **options))
+
+
+@pytest.mark.parametrize("name", COLUMNS)
+def test_header_bom_and_line_ends(name):
+    assert table(name) == b"\xef\xbb\xbf" + COLUMNS[name].replace(", ", ",").encode() + b"\r\n"
+    assert table(name, bom=False).startswith(b"uuid,")
+    take(meeting())
+    body = table(name)
+    assert body.count(b"\r\n") == body.count(b"\n")
+
+
+def test_a_meeting_as_a_row():
+    take(meeting())
+    assert csv_rows(table("meetings")) == [
+        {
+            "uuid": "abc+/DEF12345678==",
+            "host_id": "HOST-1",
+            "room": "",
+            "meeting_id": "1571106323",
+            "topic": "周例会",
+            "start_time": "2026-03-09T10:00:00+08:00",
+            "end_time": "2026-03-09T11:00:00+08:00",
+            "state": "ended",
+            "booked_minutes": "60.0",
+            "open_minutes": "60.0",
+            "used_minutes": "60.0",
+            "attendees": "2",
+            "visits": "2",
+            "peak_attendees": "2",
+            "attendee_minutes": "90.0",
+            "is_extra": "0",
+            "calls": "1",
+            "call_minutes": "10.0",
+            "call_cost": "0.60",
+            "currency": "CNY",
+        }
+    ]
+
+
+def test_unknown_is_empty():
+    take(meeting(participants=None, telephony_usage=None, duration=None, is_extra=None, end_time="", host_id=""))
+    row = csv_rows(table("meetings"))[0]
+    empty = {name for name, value in row.items() if value == ""}
+    assert empty == {
+        *("host_id", "room", "end_time", "booked_minutes", "used_minutes", "attendees", "visits", "peak_attendees"),
+        *("attendee_minutes", "is_extra", "calls", "call_minutes", "call_cost"),
+    }
+    # It runs since ten o'clock of the day before.
+    assert row["open_minutes"] == "1560.0"
+
+
+def test_a_running_meeting_counts_until_now():
+    take(
+        meeting(
+            start_time="2026-03-10 11:30:00", end_time=None, participants=[visit("A", "11:40:00", None, "2026-03-10")]
+        )
+    )
+    row = csv_rows(table("meetings"))[0]
+    assert (row["state"], row["open_minutes"], row["used_minutes"]) == ("running", "30.0", "20.0")
+    row = csv_rows(table("participants"))[0]
+    assert (row["leave_time"], row["minutes"]) == ("", "20.0")
+
+
+def test_texts_that_a_spreadsheet_would_run_are_guarded():
+    nasty = ["=1+1", "+86", "-x", "@me", "\tx", "\rx", "'=x", "safe =1"]
+    take(
+        *(
+            meeting(uuid=f"u{n}", topic=text, participants=[visit(text, "10:00:00", None)])
+            for n, text in enumerate(nasty)
+        )
+    )
+    guarded = {row["uuid"]: row["topic"] for row in csv_rows(table("meetings"))}
+    for number, text in enumerate(nasty):
+        dangerous = text[0] in "=+-@\t\r"
+        assert guarded[f"u{number}"] == (f"'{text}" if dangerous else text)
+    assert {row["topic"] for row in csv_rows(table("meetings", raw=True))} == set(nasty)
+    assert csv_rows(table("telephony"))[0]["phone_number"] == "'+8613912345678"
+    assert csv_rows(table("telephony", raw=True))[0]["phone_number"] == "+8613912345678"
+
+
+def test_calls_as_rows():
+    take(
+        meeting(
+            telephony_usage=[
+                call("+8613912345678", "10:05:00", "10:15:00", "01:25", "0.125"),
+                call("+12025550123", "10:06:00", "10:16:00", None, None),
+            ]
+        )
+    )
+    rows = csv_rows(table("telephony", raw=True))
+    assert [(row["country"], row["minutes"], row["cost"]) for row in rows] == [("CN", "1.4", "0.125"), ("US", "", "")]
+    assert rows[0]["start_time"] == "2026-03-09T10:05:00+08:00"
+
+
+def test_the_filter_selects_the_rows():
+    take(
+        meeting(uuid="one"),
+        meeting(
+            uuid="two", start_time="2026-03-08 23:59:59", host_id="HOST-2", topic="预算 Budget", telephony_usage=[]
+        ),
+        meeting(uuid="three", start_time="2026-02-28 10:00:00", participants=[], is_extra=1),
+    )
+
+    def uuids(**changes):
+        return {row["uuid"] for row in csv_rows(table("meetings", Filter(**changes)))}
+
+    from datetime import date
+
+    assert uuids(first=date(2026, 3, 9)) == {"one"}
+    assert uuids(last=date(2026, 3, 8)) == {"two", "three"}
+    assert uuids(rooms=("HOST-2",)) == {"two"}
+    assert uuids(q="bUDGET") == {"two"}
+    assert uuids(q="anna") == {"one", "two"}
+    assert uuids(q="157-110-6323") == {"one", "two", "three"}
+    assert uuids(q="100%") == set()
+    assert uuids(state="empty") == {"three"}
+    assert uuids(extra=True) == {"three"}
+    assert uuids(calls=False) == {"two"}
+    assert uuids(allowed_rooms=frozenset({"HOST-2"})) == {"two"}
+    assert len(csv_rows(table("participants", Filter(rooms=("HOST-1",))))) == 2
+
+
+def test_a_call_belongs_to_its_own_day():
+    from datetime import date
+
+    late = [call("+8613912345678", "00:10:00", "00:20:00", 10, 1, "2026-03-10")]
+    take(meeting(start_time="2026-03-09 23:30:00", end_time="2026-03-10 00:30:00", telephony_usage=late))
+    assert csv_rows(table("telephony", Filter(first=date(2026, 3, 10)))) != []
+    assert csv_rows(table("telephony", Filter(last=date(2026, 3, 9)))) == []
+    assert csv_rows(table("meetings", Filter(first=date(2026, 3, 10)))) == []
+
+
+@pytest.mark.parametrize("sort", [*exports.MEETINGS.sorts, *(f"-{name}" for name in exports.MEETINGS.sorts)])
+def test_every_column_sorts_with_unknown_last(sort):
+    take(meeting(uuid="a"), meeting(uuid="b", participants=None, telephony_usage=None, duration=None, is_extra=None))
+    take(meeting(uuid="c", host_id="", topic="", participants=[], telephony_usage=[]))
+    rows = csv_rows(table("meetings", Filter(sort=sort)))
+    assert len(rows) == 3
+    column = sort.removeprefix("-")
+    if column in {"attendees", "used_minutes", "calls", "call_cost", "booked_minutes"}:
+        values = [row[column] for row in rows]
+        known = [float(value) for value in values if value]
+        assert values[len(known) :] == [""] * (3 - len(known))
+        assert known == sorted(known, reverse=sort.startswith("-"))
+
+
+def test_file_names_are_plain():
+    name = exports.file_name(
+        exports.MEETINGS, Filter(rooms=("a/b+c",), q="预算", extra=True), "2026-01-01", "2026-01-31"
+    )
+    assert name == "meetings_2026-01-01_2026-01-31_a-b-c_extra1_search.csv"
