@@ -106,7 +106,7 @@ def meetings(request: base.HtmxHttpRequest) -> HttpResponse:
         "filter_form": filters.bar(
             path,
             chosen,
-            rooms.choices(),
+            rooms.choices(chosen.rooms),
             [("meetings", filters.link(reverse("meetings-csv"), chosen, page=1)), *csv_links],
         ),
     }

@@ -39,6 +39,6 @@ def overview(request: base.HtmxHttpRequest) -> HttpResponse:
         },
         "backlog": coverage.backlog(now),
         "chips": filters.chips(path, chosen, rooms.names(chosen.rooms)),
-        "filter_form": filters.bar(path, chosen, rooms.choices(), csv_links),
+        "filter_form": filters.bar(path, chosen, rooms.choices(chosen.rooms), csv_links),
     }
     return base.answer(request, "overview/overview.html", "overview/_fragment.html", context)

@@ -2,12 +2,17 @@
 
 from collections.abc import Iterable
 
+from django.db.models import Q
+
 from reports.models import Room
 
 
-def choices() -> list[tuple[str, str]]:
-    """(host_id, shown name) of every room, by name; unnamed ones by their host_id, last."""
-    rooms = list(Room.objects.all())
+def choices(chosen: Iterable[str] = ()) -> list[tuple[str, str]]:
+    """(host_id, shown name) of the rooms to choose from, by name; unnamed ones by their host_id, last.
+
+    Temporary rooms had one meeting each and would bury the others: only those already chosen are offered.
+    """
+    rooms = list(Room.objects.filter(Q(temporary=False) | Q(host_id__in=list(chosen))))
     rooms.sort(key=lambda room: (not room.known_name, room.known_name or room.host_id, room.host_id))
     return [(room.host_id, str(room)) for room in rooms]
 
