@@ -19,7 +19,7 @@ from reports.figures import coverage
 from reports.models import Pull, Rejected, TrackedNumber
 from reports.text import read_numbers
 
-NUMBERS_A_PAGE = 50
+NUMBERS_A_PAGE = 15
 LARGEST_UPLOAD = 5 * 2**20
 MAY_MANAGE = "reports.add_trackednumber"
 

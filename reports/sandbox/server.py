@@ -37,7 +37,7 @@ def utcnow() -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One call that was made: endpoint, form without key and secret, HTTP status."""
+    """One call that was made: endpoint, form without key and secret, HTTP status (0: never answered)."""
 
     endpoint: str
     form: dict[str, str]
@@ -365,6 +365,7 @@ class _Handler(BaseHTTPRequestHandler):
     # One write an answer: else the second half waits for the first one's acknowledgement.
     wbufsize = -1
     timeout = 60
+    _asked: tuple[str, dict[str, str]] | None = None
 
     def log_message(self, format: str, *args: Any) -> None:
         """Nothing on the terminal: `calls` tells what was asked."""
@@ -397,9 +398,15 @@ class _Handler(BaseHTTPRequestHandler):
             return
         form = dict(pairs)
         endpoint = self.path.removeprefix(PREFIX).strip("/")
-        status = self._serve(endpoint, form)
         plain = {name: value for name, value in form.items() if name not in {"api_key", "api_secret"}}
-        self.sandbox.calls.append(Asked(endpoint, plain, status))
+        self._asked = (endpoint, plain)
+        self._serve(endpoint, form)
+
+    def _note(self, status: int) -> None:
+        """Put the call on record, once and before its answer leaves: whoever has the answer finds it there."""
+        if self._asked is not None:
+            self.sandbox.calls.append(Asked(*self._asked, status))
+            self._asked = None
 
     def _switch(self, pairs: list[tuple[str, str]]) -> None:
         """POST /sandbox/faults with on=NAME, off=NAME or clear=1; answers those that are on."""
@@ -419,14 +426,13 @@ class _Handler(BaseHTTPRequestHandler):
             return
         self._send(200, {"status": 200, "message": "OK", "data": faults.names()})
 
-    def _serve(self, endpoint: str, form: dict[str, str]) -> int:
-        """Answer one call with whatever fault is on; returns the HTTP status (0: none was sent)."""
+    def _serve(self, endpoint: str, form: dict[str, str]) -> None:
+        """Answer one call with whatever fault is on."""
         faults, stopping = self.sandbox.faults, self.sandbox.stopping
         if (wait := faults.seconds("slow", 0.5)) is not None:
             stopping.wait(wait)
         if faults.strikes("timeout"):
-            self._hold()
-            return 0
+            return self._hold()
         if faults.strikes("500"):
             return self._send(500, {"status": 500, "message": "internal error", "data": None})
         if faults.strikes("429"):
@@ -458,16 +464,15 @@ class _Handler(BaseHTTPRequestHandler):
             # Two thirds, and never in the middle of a character: it is the JSON that is cut, not the text.
             body = body[: len(body) * 2 // 3].decode("utf-8", "ignore").encode()
         if faults.strikes("cut"):
-            self._write(200, body[: len(body) // 2], announce=len(body))
             self.close_connection = True
-            return 200
+            return self._write(200, body[: len(body) // 2], announce=len(body))
         if faults.strikes("drip"):
-            self._drip(body)
-            return 200
+            return self._drip(body)
         return self._write(200, body)
 
     def _hold(self) -> None:
         """Say nothing until the other side hangs up or the server stops."""
+        self._note(0)
         self.close_connection = True
         self.connection.settimeout(0.1)
         started = time.monotonic()
@@ -481,6 +486,7 @@ class _Handler(BaseHTTPRequestHandler):
                 return
 
     def _drip(self, body: bytes) -> None:
+        self._note(200)
         self.close_connection = True
         try:
             self._head(200, len(body), {})
@@ -492,12 +498,13 @@ class _Handler(BaseHTTPRequestHandler):
         except OSError:
             return
 
-    def _send(self, status: int, answer: dict[str, Any], headers: dict[str, str] | None = None) -> int:
-        return self._write(status, json.dumps(answer, ensure_ascii=False).encode(), headers)
+    def _send(self, status: int, answer: dict[str, Any], headers: dict[str, str] | None = None) -> None:
+        self._write(status, json.dumps(answer, ensure_ascii=False).encode(), headers)
 
     def _write(
         self, status: int, body: bytes, headers: dict[str, str] | None = None, announce: int | None = None
-    ) -> int:
+    ) -> None:
+        self._note(status)
         try:
             self._head(status, len(body) if announce is None else announce, headers or {})
             self.wfile.write(body)
@@ -505,7 +512,6 @@ class _Handler(BaseHTTPRequestHandler):
         except OSError:
             # The other side has hung up: its time-out, or it was killed.
             self.close_connection = True
-        return status
 
     def _head(self, status: int, length: int, headers: dict[str, str]) -> None:
         self.send_response(status)

@@ -8,7 +8,9 @@ import sys
 import threading
 from collections import Counter, defaultdict
 from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -30,7 +32,10 @@ print(hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest())
 
 @pytest.fixture(scope="module")
 def world():
-    return World()
+    with pytest.MonkeyPatch.context() as patch:
+        # The tests look at one quarter from many sides.
+        patch.setattr("reports.sandbox.world.KEPT_DAYS", 400)
+        yield World()
 
 
 @pytest.fixture(scope="module")
@@ -107,7 +112,7 @@ class TestTheSame:
 
     def test_many_threads_see_one_world(self):
         shared, alone = World(5), World(5)
-        seen: list[list] = [[] for _ in range(6)]
+        seen: list[list[Any]] = [[] for _ in range(6)]
 
         def ask(place):
             asked = days(6) if place % 2 else days(6)[::-1]
@@ -136,7 +141,7 @@ class TestRooms:
             spans[one.room.host_id].append((one.start, one.end))
         for taken in spans.values():
             taken.sort()
-            assert all(earlier[1] <= later[0] for earlier, later in zip(taken, taken[1:], strict=False))
+            assert all(earlier[1] <= later[0] for earlier, later in pairwise(taken))
 
     def test_temporary_rooms_only_when_no_fitting_one_is_free(self, world, gatherings):
         extras = [one for one in gatherings if one.extra]
@@ -173,8 +178,8 @@ class TestRooms:
 
 class TestBelievable:
     def test_amount(self, quarter):
-        working = {one["start_time"].split()[0] for one in quarter}
-        assert 130 <= len(quarter) / (len(working) * 5 / 7) <= 180
+        working = sum(day.weekday() < 5 for day in days((LAST - FIRST).days))
+        assert 130 <= len(quarter) / working <= 180
         assert 4 <= len(visits(quarter)) / len(quarter) <= 7
         assert 0.08 <= sum(bool(one.get("telephony_usage")) for one in quarter) / len(quarter) <= 0.16
 
@@ -196,7 +201,7 @@ class TestBelievable:
     def test_growth_has_no_cliff(self, world):
         loads = [
             sum(world._load(first + timedelta(days=offset)) for offset in range(28))
-            for first in days(20, date(2026, 3, 2))[::1]
+            for first in days(200, date(2026, 5, 11))[:120:7]
         ]
         assert max(loads) / min(loads) < 1.35
         assert world._load(date(2026, 11, 4)) > world._load(date(2024, 11, 6)) * 1.02
@@ -284,7 +289,7 @@ class TestEverythingOccurs:
                 left |= leave is not None and end - leave > timedelta(minutes=20)
                 assert leave is None or leave <= end
             for spans in by_name.values():
-                for first, second in zip(spans, spans[1:], strict=False):
+                for first, second in pairwise(spans):
                     rejoined |= bool(first[1]) and second[0] > first[1]
                     same_second |= second[0] == first[1]
                     overlapping |= _overlap(first, second)
@@ -303,7 +308,7 @@ class TestEverythingOccurs:
         assert any(name.endswith("的 iPhone") for name in names)
         assert any(name != name.strip() for name in names)
         assert any("Ａ" <= letter <= "ｚ" for name in names for letter in name)
-        assert {"Anna Kowalski", "ANNA KOWALSKI"} <= names
+        assert any(name.isascii() and name != name.upper() and name.upper() in names for name in names)
         assert len(names) > 400
         assert any(times > 1 for times in Counter(world.people).values())
 
@@ -423,7 +428,7 @@ class TestThePresent:
         small = World(rooms=8, meetings_per_day=12)
         now = self.moment(23, 59) + timedelta(days=9)
         everything = self.told(small, now)
-        gone = next(iter(everything))
+        gone = next(uuid for uuid, one in everything.items() if _day_of(str(one["meeting_id"])))
         small.withheld.add(gone)
         assert everything.keys() - self.told(small, now).keys() == {gone}
         assert small.reports([str(everything[gone]["meeting_id"])], now) == []
@@ -450,7 +455,8 @@ class TestZones:
         now = datetime(2027, 1, 1, tzinfo=UTC)
         told = world.meetings(day, day, now)
         assert told
-        assert all(read_time(one["start_time"], zone).astimezone(zone).date() == day for one in told)
+        starts = [read_time(one["start_time"], zone) for one in told]
+        assert all(start and start.astimezone(zone).date() == day for start in starts)
 
 
 class TestFixedWorld:
