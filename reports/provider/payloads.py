@@ -552,7 +552,7 @@ def parse_time(text: str, zone: ZoneInfo) -> datetime:
     Times that name no zone are read in `zone`. Errors: ValueError for anything else, and for years outside
     2000 to 2100.
     """
-    if len(text) == 19 and text[10] == " ":
+    if len(text) == 19 and (text[4], text[7], text[10], text[13], text[16]) == ("-", "-", " ", ":", ":"):
         # The spelling of nearly every time there is, read by C code.
         try:
             plain = datetime.fromisoformat(text)

@@ -139,9 +139,9 @@ class Sandbox:
             raise Failure(400, "meeting_ids is missing")
         if len(numbers) > MOST_NUMBERS:
             raise Failure(400, f"at most {MOST_NUMBERS} meeting_ids in one call")
-        records = self._without_late(self.world.reports(numbers, now), now)
+        records = self._one_bad(self._without_late(self.world.reports(numbers, now), now))
         if self.faults.strikes("array-shape"):
-            return self._array(numbers, self._one_bad(records))
+            return self._array(numbers, records)
         days = sorted(
             start.astimezone(self.world.zone).date()
             for record in records
@@ -218,6 +218,7 @@ class Sandbox:
         records = self._without_late(self.world.meetings(first, last, now), now)
         if host_id := form.get("host_id"):
             records = [record for record in records if record.get("host_id") == host_id]
+        records = self._one_bad(records)
         hidden = {
             name
             for name, flag in (("participants", "show_participants"), ("telephony_usage", "show_telephony_usage"))
@@ -248,7 +249,7 @@ class Sandbox:
             "page_size": size,
             "has_previous_page": shown > 1,
             "has_next_page": stuck or self.faults.strikes("endless-paging") or shown < pages,
-            "meetings": self._one_bad(records[(shown - 1) * size : shown * size]),
+            "meetings": records[(shown - 1) * size : shown * size],
         }
 
     def _without_late(self, records: list[Record], now: datetime) -> list[Record]:
@@ -259,7 +260,7 @@ class Sandbox:
         return [record for record, end in zip(records, ends, strict=True) if end is None or end < limit]
 
     def _one_bad(self, records: list[Record]) -> list[Record]:
-        """With one start made unreadable: always the same of the same records, whatever their order."""
+        """With one start made unreadable: always the same of the same records, however they are paged."""
         known = [record for record in records if "uuid" in record]
         if not known or not self.faults.strikes("bad-record"):
             return records
