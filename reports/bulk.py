@@ -55,7 +55,7 @@ def insert_rows(
     if not values:
         return
     quote = connection.ops.quote_name
-    columns = ", ".join(quote(fields[name].column) for name in names)
+    columns = ", ".join(quote(fields[name].column or name) for name in names)
     marks = ", ".join(["%s"] * len(names))
     conflict = " ON CONFLICT DO NOTHING" if skip_existing else ""
     # Only names of our own models are in the text; every value is bound.

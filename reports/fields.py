@@ -1,12 +1,18 @@
 """A column for money that adds up exactly on every database."""
 
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.db import models
 
 
-class MoneyField(models.BigIntegerField):
+if TYPE_CHECKING:
+    WholeNumber = models.BigIntegerField[Decimal | str | int | None, Decimal | None]
+else:
+    WholeNumber = models.BigIntegerField
+
+
+class MoneyField(WholeNumber):
     """Decimal yuan in Python, whole millionths of a yuan in the database.
 
     SQLite has no decimal type: its sums of decimals are sums of floating-point numbers. Whole numbers

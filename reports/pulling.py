@@ -508,7 +508,7 @@ def _put_off(held: Sequence[Work], run: Run, error: ProviderError) -> None:
 def _backoff(failures: int, error: ProviderError) -> timedelta:
     """How long to wait after so many failures before this one; jitter keeps workers from marching in step."""
     told = error.retry_after if isinstance(error, Transient) else None
-    wait = min(BACKOFF * 2 ** min(failures, 10), BACKOFF_AT_MOST) * random.uniform(0.75, 1.25)
+    wait = min(BACKOFF * (1 << min(failures, 10)), BACKOFF_AT_MOST) * random.uniform(0.75, 1.25)
     return max(wait, timedelta(seconds=min(told, 24 * 3600))) if told else wait
 
 

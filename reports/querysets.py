@@ -49,7 +49,7 @@ def _meeting(chosen: Filter, prefix: str = "") -> Q:
         visits = apps.get_model("reports", "Participant").objects.filter(
             meeting=OuterRef(f"{prefix}pk"), name_key__contains=wanted
         )
-        condition &= found | Exists(visits)
+        condition &= found | Q(Exists(visits))
     return condition
 
 

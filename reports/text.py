@@ -56,7 +56,8 @@ def _readings(groups: list[str]) -> list[list[str]]:
     if all(NUMBER.fullmatch(group) for group in whole):
         return [whole]
     # ways[i]: readings of the first i groups. A number written in parts has parts of 2 to 5 digits.
-    ways: list[list[list[str]]] = [[[]]] + [[] for _ in whole]
+    ways: list[list[list[str]]] = [[] for _ in range(len(whole) + 1)]
+    ways[0] = [[]]
     for end in range(1, len(whole) + 1):
         for start in range(max(0, end - 5), end):
             parts = whole[start:end]

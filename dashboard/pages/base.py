@@ -30,7 +30,7 @@ def clear_filters(
     """A view whose wrong filter values answer 400 with a page that says which and why."""
 
     @wraps(view)
-    def wrapped(request: HtmxHttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+    def wrapped(request: HtmxHttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
         try:
             return view(request, *args, **kwargs)
         except filters.BadFilter as error:

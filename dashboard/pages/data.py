@@ -16,6 +16,7 @@ from dashboard.pages import base
 from dashboard.pages.meetings import pager
 from reports import pulling, tasks
 from reports.figures import coverage
+from reports.filter import Filter
 from reports.models import Pull, Rejected, TrackedNumber
 from reports.text import read_numbers
 
@@ -126,4 +127,4 @@ def track(request: base.HtmxHttpRequest) -> HttpResponse:
         + ", "
         + ngettext("%(known)d was known.", "%(known)d were known.", known) % {"known": known},
     )
-    return redirect(f"{filters.link(reverse('data'), filters.Filter(period='30d'))}#numbers")
+    return redirect(f"{filters.link(reverse('data'), Filter(period='30d'))}#numbers")

@@ -1,6 +1,6 @@
 """Meetings counted and added up: totals, days, and the rows of the meetings table."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -63,9 +63,9 @@ SUMS = {
 }
 
 
-def _totals(row: dict[str, Any]) -> Totals:
+def _totals(row: Mapping[str, Any]) -> Totals:
     """A row of SUMS as Totals: a sum over nothing is nothing."""
-    values = []
+    values: list[Any] = []
     for name in SUMS:
         nothing = Decimal("0.00") if name == "cost" else 0
         values.append(nothing if row[name] is None else row[name])

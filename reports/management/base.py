@@ -30,7 +30,7 @@ class LedgerCommand(BaseCommand):
             raise CommandError(database_sentence(error)) from None
         except BrokenPipeError:
             # Whoever read the output has seen enough (`… | head`).
-            sys.stdout = None  # type: ignore[assignment]
+            sys.stdout = None
             raise SystemExit(0) from None
 
 

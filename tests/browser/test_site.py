@@ -38,7 +38,7 @@ def site(company, live_server, page: Page, django_user_model, troubles):
     page.locator("input[name=password]").fill("a long password")
     page.get_by_role("button", name="Sign in").click()
     page.wait_for_url(f"{live_server.url}/")
-    page.root = live_server.url  # type: ignore[attr-defined]
+    page.root = live_server.url
     return page
 
 
@@ -96,7 +96,7 @@ def test_a_filter_swaps_the_fragment_keeps_its_address_and_leaks_no_chart(site: 
 
 
 def test_searching_sorting_and_paging_meetings(site: Page):
-    site.goto(f"{site.root}/meetings/")  # type: ignore[attr-defined]
+    site.goto(f"{site.root}/meetings/")
     meeting = Meeting.objects.exclude(meeting_id="").order_by("pk").first()
     site.keyboard.press("/")
     site.keyboard.type(meeting.meeting_id)
@@ -104,7 +104,7 @@ def test_searching_sorting_and_paging_meetings(site: Page):
     site.wait_for_url(f"**q={meeting.meeting_id}*")
     count = Meeting.objects.filter(meeting_id=meeting.meeting_id).count()
     expect(site.locator("#results tbody tr")).to_have_count(count)
-    site.goto(f"{site.root}/meetings/")  # type: ignore[attr-defined]
+    site.goto(f"{site.root}/meetings/")
     newest = rows(site)
     site.get_by_role("link", name="Attendees").click()
     site.wait_for_url("**sort=-attendees*")
@@ -118,7 +118,7 @@ def test_searching_sorting_and_paging_meetings(site: Page):
 
 
 def test_a_csv_download_is_the_table_of_the_screen(site: Page):
-    site.goto(f"{site.root}/meetings/?period=all&calls=1&sort=topic")  # type: ignore[attr-defined]
+    site.goto(f"{site.root}/meetings/?period=all&calls=1&sort=topic")
     shown = site.locator("#results tbody tr").count()
     site.locator("summary", has_text="CSV").first.click()
     with site.expect_download() as download:
@@ -132,7 +132,7 @@ def test_a_csv_download_is_the_table_of_the_screen(site: Page):
 
 def test_a_meeting_shows_its_visits_and_calls(site: Page):
     meeting = Meeting.objects.filter(calls__gt=0, visits__gt=2, end_time__lt=datetime.now(UTC)).first()
-    site.goto(f"{site.root}/meetings/{meeting.pk}/")  # type: ignore[attr-defined]
+    site.goto(f"{site.root}/meetings/{meeting.pk}/")
     expect(site.locator("dl.facts")).to_contain_text(meeting.uuid)
     for call in meeting.telephony_usage.all():
         expect(site.get_by_text(call.phone_number).first).to_be_visible()
@@ -142,7 +142,7 @@ def test_a_meeting_shows_its_visits_and_calls(site: Page):
 
 
 def test_the_data_page_follows_a_pull_live(site: Page):
-    site.goto(f"{site.root}/data/")  # type: ignore[attr-defined]
+    site.goto(f"{site.root}/data/")
     expect(site.locator("#progress")).to_contain_text("Nothing is being pulled")
     site.get_by_role("button", name="Pull now").click()
     expect(site.locator("#progress")).to_contain_text("Asked for")
@@ -165,7 +165,7 @@ def test_no_page_is_wider_than_the_screen(site: Page, width, scheme):
     site.emulate_media(color_scheme=scheme)
     pk = Meeting.objects.order_by("-attendees").first().pk
     for path in ("/", "/meetings/", f"/meetings/{pk}/", "/data/"):
-        site.goto(f"{site.root}{path}")  # type: ignore[attr-defined]
+        site.goto(f"{site.root}{path}")
         wide = site.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
         assert wide <= 0, path
         assert site.evaluate("document.documentElement.dataset.bsTheme") == scheme
