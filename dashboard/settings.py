@@ -1,6 +1,7 @@
 """Django's settings, all of them from the environment (see env.py and the README's table)."""
 
 import os
+from datetime import timedelta
 from pathlib import Path
 
 from celery.schedules import crontab
@@ -34,6 +35,8 @@ RETENTION_DAYS = env.whole("RETENTION_DAYS", None, 1, 36500)
 HISTORY_DAYS = 366
 # Set by `start --demo` for its own children only.
 DEMO = env.flag("ROOMLEDGER_DEMO", False)
+# How soon the recent days are asked about again; a demo that is looked at for minutes moves within them.
+RECENT_AGAIN = timedelta(minutes=1) if DEMO else timedelta(hours=1)
 
 INSTALLED_APPS = [
     "dashboard",

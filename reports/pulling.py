@@ -48,7 +48,6 @@ SETTLED = timedelta(days=7)
 # A number without any report may stand for a meeting still to come: it never goes to sleep for longer.
 WAITING = timedelta(days=1)
 RECENT_DAYS = 3
-RECENT_AGAIN = timedelta(hours=1)
 LAST_LOOK = timedelta(days=8)  # reports change afterwards: every day is read once more when it is so old
 DAY_WAITS_AT_MOST = timedelta(hours=6)
 REFUSED_AGAIN = timedelta(hours=1)
@@ -443,7 +442,7 @@ def _day_answered(piece: PulledDay, outcome: Outcome, pages: Sequence[Page], run
         due = now + min(SETTLING[0] * 2 ** min(piece.failures, 10), DAY_WAITS_AT_MOST)
         run.state = Pull.State.PARTIAL
     elif age < timedelta(days=RECENT_DAYS):
-        due = now + RECENT_AGAIN
+        due = now + settings.RECENT_AGAIN
     else:
         due = last_look if last_look > now else None
     warnings = _note_warnings(pages, run)

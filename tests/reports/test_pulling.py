@@ -137,7 +137,7 @@ def test_days_are_asked_one_by_one_newest_first_and_settle(api, fixed, client, c
     kept = PulledDay.objects.get(day=DAY)
     assert (kept.announced, kept.delivered, kept.complete_at) == (130, 130, clock())
     # Recent days come again within the hour, old ones once more when they are a week old, then never.
-    assert kept.next_due_at == clock() + pulling.RECENT_AGAIN
+    assert kept.next_due_at == clock() + timedelta(hours=1)
     assert PulledDay.objects.get(day=date(2026, 3, 5)).next_due_at > clock() + timedelta(days=1)
     clock.forward(days=30)
     pulling.pull_days(client, clock)

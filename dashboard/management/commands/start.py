@@ -20,7 +20,12 @@ class Command(BaseCommand):
         )
 
     def handle(self, *, demo: bool, address: str, no_worker: bool, **options: Any) -> None:
+        def say(text: str) -> None:
+            self.stdout.write(text)
+            # Where the output goes to a file, the address has to be there at once too.
+            self.stdout.flush()
+
         try:
-            launcher.start(demo=demo, address=address, worker=not no_worker, say=self.stdout.write)
+            launcher.start(demo=demo, address=address, worker=not no_worker, say=say)
         except launcher.CannotStart as error:
             raise CommandError(str(error), returncode=error.status) from None
