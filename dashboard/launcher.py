@@ -26,7 +26,7 @@ from django.contrib.auth import get_user_model
 from django.core.management import call_command
 from django.db import DatabaseError
 
-from reports import pulling, summaries
+from reports import pulling, schedule, summaries
 from reports.management.base import database_sentence
 from reports.sandbox.world import World
 
@@ -171,7 +171,7 @@ def _first_administrator(demo: bool, say: Say) -> None:
 
 def _track_some() -> None:
     """The demo follows the company's recurring meetings by their numbers."""
-    pulling.track((series.number for series in World().series), pulling.utcnow())
+    schedule.track((series.number for series in World().series), pulling.utcnow())
 
 
 def _forget_refusals() -> None:

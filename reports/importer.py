@@ -8,7 +8,7 @@ after a crash either both are there or neither.
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -36,9 +36,9 @@ from reports.provider.payloads import (
     Unreadable,
     Visit,
 )
+from reports.schedule import SETTLING
 from reports.text import fold
 
-FIRST_RECHECK = timedelta(minutes=10)
 FACTS = (
     "room_id",
     "room_name",
@@ -508,9 +508,9 @@ def _wake(outcome: Outcome, now: datetime) -> None:
     if not outcome.fresh_numbers:
         return
     sleeping = TrackedNumber.objects.filter(number__in=outcome.fresh_numbers, lease_until=None).exclude(
-        next_due_at__lte=now + FIRST_RECHECK
+        next_due_at__lte=now + SETTLING[0]
     )
     for pk in list(sleeping.order_by("pk").select_for_update().values_list("pk", flat=True)):
         TrackedNumber.objects.filter(pk=pk).update(
-            step=0, state=TrackedNumber.State.SETTLING, next_due_at=now + FIRST_RECHECK
+            step=0, state=TrackedNumber.State.SETTLING, next_due_at=now + SETTLING[0]
         )

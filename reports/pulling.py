@@ -12,7 +12,7 @@ an hour, and at once by hand.
 
 import logging
 import random
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -21,9 +21,9 @@ from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.db import DatabaseError, transaction
-from django.db.models import F, QuerySet
+from django.db.models import F
 
-from reports import leases
+from reports import leases, schedule
 from reports.importer import Outcome, forget_unnamed, import_page
 from reports.models import Meeting, Pull, PulledDay, Source, TrackedNumber, Work
 from reports.provider.client import Client
@@ -35,22 +35,6 @@ logger = logging.getLogger(__name__)
 NUMBERS_A_CALL = 200  # "At most 200 in one call" (share/reports)
 DAYS_A_CLAIM = 5
 
-# When a number is asked about again while its report settles; after the last step it is settled.
-SETTLING = (
-    timedelta(minutes=10),
-    timedelta(hours=1),
-    timedelta(hours=6),
-    timedelta(days=1),
-    timedelta(days=3),
-)
-# Numbers are used again, and where dates are not pulled nothing else would tell: settled ones are looked at weekly.
-SETTLED = timedelta(days=7)
-# A number without any report may stand for a meeting still to come: it never goes to sleep for longer.
-WAITING = timedelta(days=1)
-RECENT_DAYS = 3
-LAST_LOOK = timedelta(days=8)  # reports change afterwards: every day is read once more when it is so old
-DAY_WAITS_AT_MOST = timedelta(hours=6)
-REFUSED_AGAIN = timedelta(hours=1)
 BACKOFF = timedelta(minutes=1)
 BACKOFF_AT_MOST = timedelta(hours=1)
 RUN_AT_MOST = timedelta(minutes=15)
@@ -84,84 +68,6 @@ def make_client() -> Client:
     )
 
 
-# What is due ---------------------------------------------------------------------------------------
-
-
-def due_numbers(now: datetime) -> QuerySet[TrackedNumber]:
-    """Tracked numbers to ask about now, the longest waiting first."""
-    return TrackedNumber.objects.filter(next_due_at__lte=now).order_by("next_due_at", "pk")
-
-
-def due_days(now: datetime) -> QuerySet[PulledDay]:
-    """Days to ask about now, newest first."""
-    return PulledDay.objects.filter(next_due_at__lte=now).order_by("-day")
-
-
-def provider_today(now: datetime) -> date:
-    """Today in the provider's zone, by which share/detail counts days."""
-    return now.astimezone(ZoneInfo(settings.UMEET_TIME_ZONE)).date()
-
-
-def schedule_days(first: date, last: date, now: datetime) -> None:
-    """Have the days from `first` to `last` (provider's zone, both included) pulled now."""
-    _add_missing(first, last, now)
-    PulledDay.objects.filter(day__range=(first, last)).exclude(next_due_at__lte=now).update(next_due_at=now)
-
-
-def _add_missing(first: date, last: date, now: datetime) -> None:
-    days = (first + timedelta(days=count) for count in range((last - first).days + 1))
-    known = set(PulledDay.objects.filter(day__range=(first, last)).values_list("day", flat=True))
-    fresh = [PulledDay(day=day, next_due_at=now) for day in days if day not in known]
-    PulledDay.objects.bulk_create(fresh, batch_size=500, ignore_conflicts=True)
-
-
-def schedule_recent(now: datetime) -> None:
-    """Have today and the two days before pulled now, and, the first time, the history before them."""
-    if not settings.UMEET_PULL_DATES:
-        return
-    today = provider_today(now)
-    begin = today - timedelta(days=settings.HISTORY_DAYS - 1)
-    # Not only the first time: days may be missing because this machine was off.
-    _add_missing(begin, today, now)
-    schedule_days(today - timedelta(days=RECENT_DAYS - 1), today, now)
-
-
-def track(numbers: Iterable[str], now: datetime) -> int:
-    """Register meeting numbers to be asked about from now on; returns how many are new."""
-    wanted = list(dict.fromkeys(numbers))
-    new = 0
-    for start in range(0, len(wanted), 500):
-        chunk = wanted[start : start + 500]
-        with transaction.atomic():
-            known = set(TrackedNumber.objects.filter(number__in=chunk).values_list("number", flat=True))
-            rows = [TrackedNumber(number=number, next_due_at=now) for number in chunk if number not in known]
-            TrackedNumber.objects.bulk_create(rows, ignore_conflicts=True)
-            new += len(rows)
-    return new
-
-
-def ask_now(now: datetime) -> None:
-    """Somebody wants it all now: recent days, rooms, and every number that is not settled."""
-    schedule_recent(now)
-    TrackedNumber.objects.exclude(state=TrackedNumber.State.SETTLED).filter(next_due_at__gt=now).update(next_due_at=now)
-    for name in Source.Name.values:
-        source(name)
-    Source.objects.update(refused_at=None, failures=0, next_due_at=now)
-
-
-def source(name: str) -> Source:
-    """The row of a source, made when it is first asked for."""
-    return Source.objects.get_or_create(name=name)[0]
-
-
-def is_open(name: str, now: datetime) -> bool:
-    """Whether a source may be asked now: neither refused lately nor waiting after failures."""
-    row = source(name)
-    if row.refused_at is not None:
-        return now >= row.refused_at + REFUSED_AGAIN
-    return row.failures == 0 or row.next_due_at is None or row.next_due_at <= now
-
-
 # Runs ----------------------------------------------------------------------------------------------
 
 
@@ -179,9 +85,13 @@ class Run:
     error: str = ""
     state: str = Pull.State.DONE
     failed_in_a_row: int = 0
+    claimed: int = 0
     started: datetime = field(default_factory=utcnow)
 
-    def begin(self, pieces: int, asked_for: str) -> Pull:
+    def begin(self, claimed: int, asked_for: str, waiting: int = 0) -> Pull:
+        """Note pieces that were claimed, and how many more wait: what the progress is measured against."""
+        pieces = self.claimed + claimed + waiting
+        self.claimed += claimed
         if self.pull is None:
             self.pull = Pull.objects.create(
                 source=self.source,
@@ -191,11 +101,8 @@ class Run:
                 pieces=pieces,
             )
         else:
-            joined = (
-                self.pull.asked_for if asked_for in self.pull.asked_for else _joined(self.pull.asked_for, asked_for)
-            )
-            Pull.objects.filter(pk=self.pull.pk).update(pieces=F("pieces") + pieces, asked_for=joined)
-            self.pull.asked_for = joined
+            self.pull.asked_for = _joined(self.pull.asked_for, asked_for)
+            Pull.objects.filter(pk=self.pull.pk).update(pieces=pieces, asked_for=self.pull.asked_for)
         self.tell()
         return self.pull
 
@@ -230,12 +137,12 @@ class Run:
             # The key is the same for all sources; anything else may concern this one alone.
             names = Source.Name.values if isinstance(error, Denied) else [self.source]
             for name in names:
-                source(name)
+                schedule.source(name)
             Source.objects.filter(name__in=names).update(refused_at=now, last_error=self.error)
             return False
         self.state = Pull.State.FAILED
         self.failed_in_a_row += 1
-        row = source(self.source)
+        row = schedule.source(self.source)
         if isinstance(error, BadPayload) and self.failed_in_a_row < 2:
             # This piece alone may be at fault: the source is told of, but not made to wait.
             Source.objects.filter(pk=row.pk).update(failures=F("failures") + 1, next_due_at=now, last_error=self.error)
@@ -254,7 +161,7 @@ class Run:
         Pull.objects.filter(pk=self.pull.pk, ended_at=None).update(ended_at=now, state=self.state, error=self.error)
         if self.state in (Pull.State.DONE, Pull.State.PARTIAL):
             changes = {"refused_at": None, "failures": 0, "last_error": "", "asked_at": now}
-            source(self.source)
+            schedule.source(self.source)
             Source.objects.filter(name=self.source).update(**changes)
         self.pull.refresh_from_db()
         logger.info(
@@ -311,13 +218,13 @@ def pull_numbers(
     forced: also when the source waits after failures. Out: the Pull, or None when nothing was asked.
     """
     run = Run(Pull.Kind.NUMBERS, clock, watch, forced or numbers is not None)
-    if not run.forced and not is_open(run.source, clock()):
+    if not run.forced and not schedule.is_open(run.source, clock()):
         return None
     with _running(run):
         wanted = None if numbers is None else list(dict.fromkeys(numbers))
         while not run.out_of_time():
             if wanted is None:
-                held = leases.claim(due_numbers(clock()), run.owner, clock(), NUMBERS_A_CALL)
+                held = leases.claim(schedule.due_numbers(clock()), run.owner, clock(), NUMBERS_A_CALL)
                 chunk = [piece.number for piece in held]
             else:
                 chunk, wanted = wanted[:NUMBERS_A_CALL], wanted[NUMBERS_A_CALL:]
@@ -325,7 +232,11 @@ def pull_numbers(
                 held = leases.claim(tracked, run.owner, clock(), NUMBERS_A_CALL)
             if not chunk:
                 break
-            run.begin(len(chunk), f"{chunk[0]} …" if len(chunk) > 1 else chunk[0])
+            if wanted is None:
+                waiting = schedule.due_numbers(clock()).filter(leases.free(clock())).count()
+            else:
+                waiting = len(wanted)
+            run.begin(len(chunk), f"{chunk[0]} …" if len(chunk) > 1 else chunk[0], waiting)
             try:
                 outcome, pages = run.take(client.reports(chunk), held)
             except ProviderError as error:
@@ -361,17 +272,17 @@ def _numbers_answered(held: Sequence[TrackedNumber], outcome: Outcome, pages: Se
             if number in outcome.reported_numbers or number in kept:
                 again = number in outcome.fresh_numbers or number in outcome.running_numbers
                 step = 0 if again or piece.state != TrackedNumber.State.SETTLING else piece.step + 1
-                settled = step >= len(SETTLING)
+                settled = step >= len(schedule.SETTLING)
                 state = TrackedNumber.State.SETTLED if settled else TrackedNumber.State.SETTLING
                 if piece.state == TrackedNumber.State.SETTLED and not again:
                     state, settled, step = TrackedNumber.State.SETTLED, True, piece.step
-                wait = SETTLED if settled else SETTLING[step]
+                wait = schedule.SETTLED if settled else schedule.SETTLING[step]
             else:
                 state = TrackedNumber.State.WAITING
                 step = piece.step + 1 if piece.state == TrackedNumber.State.WAITING else 0
-                wait = min(SETTLING[min(step, len(SETTLING) - 1)], WAITING)
+                wait = min(schedule.SETTLING[min(step, len(schedule.SETTLING) - 1)], schedule.WAITING)
             error = outcome.rejected_numbers.get(number, "")
-            told = Told(state, min(step, len(SETTLING)), now + wait, piece.failures + 1 if error else 0, error)
+            told = Told(state, min(step, len(schedule.SETTLING)), now + wait, piece.failures + 1 if error else 0, error)
             alike.setdefault(told, []).append(piece.pk)
         for told, pks in alike.items():
             TrackedNumber.objects.filter(pk__in=pks, lease_owner=run.owner).update(
@@ -401,20 +312,20 @@ def pull_days(
     here. A day is complete when every record announced for it was delivered.
     """
     run = Run(Pull.Kind.DATES, clock, watch, forced or days is not None)
-    if not run.forced and not is_open(run.source, clock()):
+    if not run.forced and not schedule.is_open(run.source, clock()):
         return None
     if days is not None:
-        schedule_days(*days, clock())
+        schedule.schedule_days(*days, clock())
     going = True
     with _running(run):
         while going and not run.out_of_time():
-            candidates = due_days(clock())
+            candidates = schedule.due_days(clock())
             if days is not None:
                 candidates = candidates.filter(day__range=days)
             held = leases.claim(candidates, run.owner, clock(), DAYS_A_CLAIM)
             if not held:
                 break
-            run.begin(len(held), _day_span(held))
+            run.begin(len(held), _day_span(held), candidates.filter(leases.free(clock())).count())
             for piece in held:
                 leases.extend(held, run.owner, clock())
                 try:
@@ -434,14 +345,14 @@ def _day_answered(piece: PulledDay, outcome: Outcome, pages: Sequence[Page], run
     now = run.clock()
     complete = all(page.complete for page in pages)
     announced = next((page.total_record for page in reversed(pages) if page.total_record is not None), None)
-    age = provider_today(now) - piece.day
+    age = schedule.provider_today(now) - piece.day
     # Counted from the end of the day, so that its last meetings had as long to settle as its first.
-    last_look = datetime.combine(piece.day, datetime.min.time(), UTC) + LAST_LOOK
+    last_look = datetime.combine(piece.day, datetime.min.time(), UTC) + schedule.LAST_LOOK
     due: datetime | None
     if not complete:
-        due = now + min(SETTLING[0] * 2 ** min(piece.failures, 10), DAY_WAITS_AT_MOST)
+        due = now + min(schedule.SETTLING[0] * 2 ** min(piece.failures, 10), schedule.DAY_WAITS_AT_MOST)
         run.state = Pull.State.PARTIAL
-    elif age < timedelta(days=RECENT_DAYS):
+    elif age < timedelta(days=schedule.RECENT_DAYS):
         due = now + settings.RECENT_AGAIN
     else:
         due = last_look if last_look > now else None
@@ -467,8 +378,8 @@ def pull_rooms(
 ) -> Pull | None:
     """Ask share/rooms for the rooms' names and capacities. In, out: as `pull_numbers`."""
     run = Run(Pull.Kind.ROOMS, clock, watch, forced)
-    source(run.source)
-    if not forced and not is_open(run.source, clock()):
+    schedule.source(run.source)
+    if not forced and not schedule.is_open(run.source, clock()):
         return None
     with _running(run):
         held = leases.claim(Source.objects.filter(name=run.source), run.owner, clock(), 1)
@@ -483,12 +394,6 @@ def pull_rooms(
             _note_warnings(pages, run)
             run.done(1)
     return run.pull
-
-
-def rooms_are_due(now: datetime) -> bool:
-    """Whether the rooms were never pulled, or not within a day."""
-    row = source(Source.Name.ROOMS)
-    return row.asked_at is None or now - row.asked_at > timedelta(days=1)
 
 
 # Small things --------------------------------------------------------------------------------------

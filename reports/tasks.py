@@ -7,7 +7,7 @@ from threading import Lock
 from celery import shared_task
 from django.conf import settings
 
-from reports import maintenance, pulling
+from reports import maintenance, pulling, schedule
 from reports.provider.client import Client
 
 logger = logging.getLogger(__name__)
@@ -29,7 +29,7 @@ def pull_due() -> None:
     if client is None:
         return
     with client:
-        if settings.UMEET_PULL_DATES and pulling.rooms_are_due(pulling.utcnow()):
+        if settings.UMEET_PULL_DATES and schedule.rooms_are_due(pulling.utcnow()):
             pulling.pull_rooms(client)
         pulling.pull_numbers(client)
         # Two threads of one process that both import days would only wait for each other: for the
@@ -44,7 +44,7 @@ def pull_due() -> None:
 @shared_task
 def pull_recent_days() -> None:
     """Hourly: today and the two days before, and whatever day of the history is missing."""
-    pulling.schedule_recent(pulling.utcnow())
+    schedule.schedule_recent(pulling.utcnow())
     pull_due()
 
 

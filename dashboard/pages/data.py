@@ -14,7 +14,7 @@ from django.views.decorators.http import require_POST, require_safe
 from dashboard import filters
 from dashboard.pages import base
 from dashboard.pages.meetings import pager
-from reports import pulling, tasks
+from reports import schedule, tasks
 from reports.figures import coverage
 from reports.filter import Filter
 from reports.models import Pull, Rejected, TrackedNumber
@@ -79,7 +79,7 @@ def freshness(request: base.HtmxHttpRequest) -> HttpResponse:
 @permission_required(MAY_MANAGE, raise_exception=True)
 def pull_now(request: base.HtmxHttpRequest) -> HttpResponse:
     """Make everything due that is not settled, and wake the worker."""
-    pulling.ask_now(timezone.now())
+    schedule.ask_now(timezone.now())
     try:
         # The database has it already; a broker that is away costs a minute at most.
         tasks.pull_due.apply_async(retry=False)
@@ -119,7 +119,7 @@ def track(request: base.HtmxHttpRequest) -> HttpResponse:
         return _page(request, text, reason % {"list": shown}, 400)
     if not numbers.found:
         return _page(request, text, _("There is no meeting number in it. Paste one or more, 9 to 11 digits each."), 400)
-    new = pulling.track(numbers.found, timezone.now())
+    new = schedule.track(numbers.found, timezone.now())
     known = len(numbers.found) - new
     messages.success(
         request,

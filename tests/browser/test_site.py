@@ -6,7 +6,7 @@ import pytest
 from django.utils import timezone
 from playwright.sync_api import Page, expect
 
-from reports import pulling
+from reports import pulling, schedule
 from reports.models import Meeting
 from reports.provider.client import Client
 from reports.sandbox.server import Sandbox
@@ -19,7 +19,7 @@ def company(transactional_db, settings):
     """A fortnight of a small company, pulled as the worker does it."""
     with Sandbox(World(seed=7, meetings_per_day=30), key=KEY, secret=SECRET) as api:
         settings.UMEET_URL = api.url
-        today = pulling.provider_today(timezone.now())
+        today = schedule.provider_today(timezone.now())
         with Client(api.url, KEY, SECRET, zone=SHANGHAI) as client:
             pulling.pull_rooms(client, forced=True)
             pull = pulling.pull_days(client, days=(today - timedelta(days=13), today))

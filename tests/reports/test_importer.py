@@ -10,7 +10,7 @@ from django.db import IntegrityError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from reports import bulk, importer, summaries
+from reports import bulk, importer, schedule, summaries
 from reports.models import Change, Meeting, Participant, Pull, Rejected, Room, TelephonyUsage, TrackedNumber
 from tests.support import NOW, call, counts, ledger, meeting, new_pull, take, take_array, visit
 
@@ -268,7 +268,7 @@ def test_a_new_record_wakes_its_settled_number():
     TrackedNumber.objects.create(number="1790001234", state="settled", step=5, next_due_at=later)
     take(meeting())
     woken = TrackedNumber.objects.get(number="1571106323")
-    assert (woken.state, woken.step, woken.next_due_at) == ("settling", 0, NOW + importer.FIRST_RECHECK)
+    assert (woken.state, woken.step, woken.next_due_at) == ("settling", 0, NOW + schedule.SETTLING[0])
     assert TrackedNumber.objects.get(number="1790001234").next_due_at == later
 
 

@@ -5,7 +5,7 @@ from datetime import date, timedelta
 import pytest
 from django.utils import timezone
 
-from reports import leases, pulling
+from reports import leases, pulling, schedule
 from reports.figures import coverage
 from reports.models import Meeting, Pull, PulledDay, Rejected, Room, Source, TrackedNumber
 from reports.provider.client import Client
@@ -57,8 +57,8 @@ def asked(api, endpoint):
 def test_5000_numbers_are_asked_for_in_25_calls_and_again_changes_no_row(api, fixed, client, clock):
     fixed.records = records(5000)
     numbers = [str(1571000000 + n) for n in range(5000)]
-    assert pulling.track(numbers, clock()) == 5000
-    assert pulling.track(numbers, clock()) == 0
+    assert schedule.track(numbers, clock()) == 5000
+    assert schedule.track(numbers, clock()) == 0
     pull = pulling.pull_numbers(client, clock)
     assert (pull.new, pull.state, pull.pieces_done) == (5000, "done", 5000)
     calls = [call for call in asked(api, "share/reports") if "page_number" not in call.form]
@@ -77,14 +77,14 @@ def test_5000_numbers_are_asked_for_in_25_calls_and_again_changes_no_row(api, fi
 
 def test_a_number_settles_step_by_step_and_is_woken(fixed, client, clock):
     fixed.records = [meeting()]
-    pulling.track(["1571106323"], clock())
+    schedule.track(["1571106323"], clock())
     waits = []
     for _ in range(8):
         assert pulling.pull_numbers(client, clock) is not None
         number = TrackedNumber.objects.get()
         waits.append(number.next_due_at - clock())
         clock.forward(seconds=waits[-1].total_seconds())
-    assert waits == [*pulling.SETTLING, *[pulling.SETTLED] * 3]
+    assert waits == [*schedule.SETTLING, *[schedule.SETTLED] * 3]
     assert number.state == "settled"
     fixed.records = [meeting(), meeting(uuid="second")]
     pulling.pull_numbers(client, clock)
@@ -94,16 +94,16 @@ def test_a_number_settles_step_by_step_and_is_woken(fixed, client, clock):
 
 def test_a_running_meeting_is_asked_about_again_soon(fixed, client, clock):
     fixed.records = [meeting(end_time="")]
-    pulling.track(["1571106323"], clock())
+    schedule.track(["1571106323"], clock())
     for _ in range(3):
         pulling.pull_numbers(client, clock)
         number = TrackedNumber.objects.get()
-        assert number.next_due_at - clock() == pulling.SETTLING[0]
+        assert number.next_due_at - clock() == schedule.SETTLING[0]
         clock.forward(minutes=10)
 
 
 def test_no_report_yet_is_a_state_and_never_goes_to_sleep(client, clock):
-    pulling.track(["1579334441"], clock())
+    schedule.track(["1579334441"], clock())
     for _ in range(10):
         pull = pulling.pull_numbers(client, clock)
         assert pull.state == "done"
@@ -117,7 +117,7 @@ def test_no_report_yet_is_a_state_and_never_goes_to_sleep(client, clock):
 def test_the_array_shape_over_http(api, fixed, client, clock):
     fixed.records = [meeting()]
     api.faults.on("array-shape")
-    pulling.track(["1571106323", "1579334441"], clock())
+    schedule.track(["1571106323", "1579334441"], clock())
     pull = pulling.pull_numbers(client, clock)
     assert (pull.new, pull.state) == (1, "done")
     assert dict(TrackedNumber.objects.values_list("number", "state")) == {
@@ -128,7 +128,7 @@ def test_the_array_shape_over_http(api, fixed, client, clock):
 
 def test_days_are_asked_one_by_one_newest_first_and_settle(api, fixed, client, clock):
     fixed.records = records(130)
-    pulling.schedule_days(date(2026, 3, 1), date(2026, 3, 10), clock())
+    schedule.schedule_days(date(2026, 3, 1), date(2026, 3, 10), clock())
     pull = pulling.pull_days(client, clock)
     assert (pull.new, pull.state, pull.pieces_done) == (130, "done", 10)
     days = list(dict.fromkeys(call.form["from"] for call in asked(api, "share/detail")))
@@ -141,23 +141,32 @@ def test_days_are_asked_one_by_one_newest_first_and_settle(api, fixed, client, c
     assert PulledDay.objects.get(day=date(2026, 3, 5)).next_due_at > clock() + timedelta(days=1)
     clock.forward(days=30)
     pulling.pull_days(client, clock)
-    assert not pulling.due_days(clock() + timedelta(days=999)).exists()
+    assert not schedule.due_days(clock() + timedelta(days=999)).exists()
+
+
+def test_progress_is_measured_against_all_that_is_due(fixed, client, clock):
+    seen = []
+    schedule.schedule_days(date(2026, 3, 1), date(2026, 3, 10), clock())
+    pulling.pull_days(client, clock, watch=lambda pull: seen.append((pull.pieces_done, pull.pieces)))
+    assert {pieces for _, pieces in seen} == {10}
+    assert [done for done, _ in seen] == sorted(done for done, _ in seen)
+    assert seen[-1] == (10, 10)
 
 
 def test_the_first_schedule_reaches_back_a_year_and_fills_gaps_later(clock, settings):
     settings.HISTORY_DAYS = 366
-    pulling.schedule_recent(clock())
+    schedule.schedule_recent(clock())
     assert PulledDay.objects.count() == 366
     PulledDay.objects.update(next_due_at=None)
     clock.forward(days=10)  # the machine was off
-    pulling.schedule_recent(clock())
-    due = set(pulling.due_days(clock()).values_list("day", flat=True))
+    schedule.schedule_recent(clock())
+    due = set(schedule.due_days(clock()).values_list("day", flat=True))
     assert due == {date(2026, 3, 10) + timedelta(days=n) for n in range(1, 11)}
 
 
 def test_only_numbers_are_pulled_when_dates_are_off(clock, settings):
     settings.UMEET_PULL_DATES = False
-    pulling.schedule_recent(clock())
+    schedule.schedule_recent(clock())
     assert not PulledDay.objects.exists()
 
 
@@ -213,7 +222,7 @@ def undisturbed(fixed, client, clock):
 
 def everything(client, clock):
     """One pull of all that there is, by hand; returns the pulls."""
-    pulling.track(["1571000001", "1571000002"], clock())
+    schedule.track(["1571000001", "1571000002"], clock())
     pulls = [pulling.pull_rooms(client, clock, forced=True)]
     pulls.append(pulling.pull_numbers(client, clock, numbers=["1571000001", "1571000002"]))
     pulls.append(pulling.pull_days(client, clock, days=UNDISTURBED_DAYS))
@@ -259,8 +268,8 @@ def test_one_bad_record_among_good_ones_is_rejected_alone(api, client, clock, un
 
 def test_a_refused_key_stops_all_sources_until_tried_anew(api, fixed, client, clock):
     fixed.records = records(3)
-    pulling.track(["1571000001"], clock())
-    pulling.schedule_days(DAY, DAY, clock())
+    schedule.track(["1571000001"], clock())
+    schedule.schedule_days(DAY, DAY, clock())
     api.faults.on("wrong-secret")
     assert pulling.pull_numbers(client, clock).state == "refused"
     calls = len(api.calls)
@@ -272,20 +281,20 @@ def test_a_refused_key_stops_all_sources_until_tried_anew(api, fixed, client, cl
         assert pulling.pull_rooms(client, clock) is None
     assert len(api.calls) == calls
     # What was asked for is still due, and by hand it is asked at once.
-    assert pulling.due_numbers(clock()).count() == 1
+    assert schedule.due_numbers(clock()).count() == 1
     api.faults.clear()
     assert pulling.pull_numbers(client, clock, forced=True).state == "done"
 
 
 def test_after_a_transient_fault_the_source_waits_ever_longer(api, client, clock):
-    pulling.track(["1571000001"], clock())
+    schedule.track(["1571000001"], clock())
     api.faults.on("500")
     waits = []
     for _ in range(5):
         pulling.pull_numbers(client, clock)
         due = Source.objects.get(name="numbers").next_due_at
         waits.append((due - clock()).total_seconds())
-        assert not pulling.is_open("numbers", clock())
+        assert not schedule.is_open("numbers", clock())
         clock.now = max(due, TrackedNumber.objects.get().next_due_at)
     assert waits == sorted(waits)
     assert 45 <= waits[0] <= 75
@@ -293,7 +302,7 @@ def test_after_a_transient_fault_the_source_waits_ever_longer(api, client, clock
 
 
 def test_retry_after_is_honoured(api, client, clock):
-    pulling.track(["1571000001"], clock())
+    schedule.track(["1571000001"], clock())
     api.faults.on("429")
     pulling.pull_numbers(client, clock)
     assert TrackedNumber.objects.get().next_due_at > clock()
@@ -301,7 +310,7 @@ def test_retry_after_is_honoured(api, client, clock):
 
 def test_a_failing_page_in_the_middle_keeps_the_pages_before_and_stays_due(api, fixed, client, clock):
     fixed.records = records(250)
-    pulling.schedule_days(DAY, DAY, clock())
+    schedule.schedule_days(DAY, DAY, clock())
     api.faults.on("mid-page")
     pull = pulling.pull_days(client, clock)
     assert (pull.state, pull.new, pull.pages) == ("failed", 100, 1)
@@ -314,24 +323,24 @@ def test_a_failing_page_in_the_middle_keeps_the_pages_before_and_stays_due(api, 
 
 
 def test_a_piece_is_claimed_by_one_worker_only(clock):
-    pulling.track([str(1571000000 + n) for n in range(300)], clock())
+    schedule.track([str(1571000000 + n) for n in range(300)], clock())
     first, second = leases.new_owner(), leases.new_owner()
-    mine = leases.claim(pulling.due_numbers(clock()), first, clock(), 200)
-    theirs = leases.claim(pulling.due_numbers(clock()), second, clock(), 200)
+    mine = leases.claim(schedule.due_numbers(clock()), first, clock(), 200)
+    theirs = leases.claim(schedule.due_numbers(clock()), second, clock(), 200)
     assert (len(mine), len(theirs)) == (200, 100)
     assert not {piece.pk for piece in mine} & {piece.pk for piece in theirs}
     leases.release(first)
-    assert len(leases.claim(pulling.due_numbers(clock()), second, clock(), 500)) == 200
+    assert len(leases.claim(schedule.due_numbers(clock()), second, clock(), 500)) == 200
 
 
 def test_a_lease_ends_by_itself_and_with_its_process(clock):
-    pulling.track(["1571000001"], clock())
+    schedule.track(["1571000001"], clock())
     other = "another-machine/1/1/abc"
-    assert leases.claim(pulling.due_numbers(clock()), other, clock(), 1)
+    assert leases.claim(schedule.due_numbers(clock()), other, clock(), 1)
     leases.release_abandoned(clock())
-    assert not leases.claim(pulling.due_numbers(clock()), leases.new_owner(), clock(), 1)
+    assert not leases.claim(schedule.due_numbers(clock()), leases.new_owner(), clock(), 1)
     clock.forward(minutes=11)
-    assert leases.claim(pulling.due_numbers(clock()), leases.new_owner(), clock(), 1)
+    assert leases.claim(schedule.due_numbers(clock()), leases.new_owner(), clock(), 1)
 
 
 def test_what_a_killed_process_held_is_free_at_once_and_its_pull_is_closed(clock):
@@ -340,8 +349,8 @@ def test_what_a_killed_process_held_is_free_at_once_and_its_pull_is_closed(clock
 
     process = subprocess.Popen(["sleep", "60"])
     owner = f"{socket.gethostname()[:80]}/{process.pid}/{leases._born(process.pid)}/abc"
-    pulling.track(["1571000001"], clock())
-    assert leases.claim(pulling.due_numbers(clock()), owner, clock(), 1)
+    schedule.track(["1571000001"], clock())
+    assert leases.claim(schedule.due_numbers(clock()), owner, clock(), 1)
     pull = Pull.objects.create(source="numbers", started_at=clock(), owner=owner)
     leases.release_abandoned(clock())
     pull.refresh_from_db()
@@ -352,7 +361,7 @@ def test_what_a_killed_process_held_is_free_at_once_and_its_pull_is_closed(clock
     leases.release_abandoned(clock())
     pull.refresh_from_db()
     assert pull.state == "interrupted"
-    assert leases.claim(pulling.due_numbers(clock()), leases.new_owner(), clock(), 1)
+    assert leases.claim(schedule.due_numbers(clock()), leases.new_owner(), clock(), 1)
 
 
 def test_another_process_with_the_same_number_is_not_the_owner():
@@ -368,10 +377,10 @@ def test_pull_now_makes_everything_due_that_is_not_settled(clock):
     TrackedNumber.objects.create(number="1571000001", state="settling", next_due_at=later)
     TrackedNumber.objects.create(number="1571000002", state="settled", next_due_at=later)
     Source.objects.create(name="dates", refused_at=clock(), failures=3, last_error="no")
-    pulling.ask_now(clock())
-    assert [number.number for number in pulling.due_numbers(clock())] == ["1571000001"]
-    assert pulling.due_days(clock()).count() == 366
-    assert pulling.is_open("dates", clock())
+    schedule.ask_now(clock())
+    assert [number.number for number in schedule.due_numbers(clock())] == ["1571000001"]
+    assert schedule.due_days(clock()).count() == 366
+    assert schedule.is_open("dates", clock())
 
 
 def test_freshness_is_the_last_good_pull(fixed, client):

@@ -6,7 +6,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import CommandError
 
-from reports import pulling
+from reports import pulling, schedule
 from reports.management.base import Bar, LedgerCommand, day, last_line, wrong
 from reports.models import Pull
 from reports.text import read_numbers
@@ -32,7 +32,7 @@ class Command(LedgerCommand):
             raise wrong("--to needs --from as well.")
         if first is not None:
             begin = day(first, "--from")
-            end = day(last, "--to") if last is not None else pulling.provider_today(now)
+            end = day(last, "--to") if last is not None else schedule.provider_today(now)
             if begin > end:
                 raise wrong(f"--from {begin} is after --to {end}.")
             days = (begin, end)
@@ -47,14 +47,14 @@ class Command(LedgerCommand):
         counted: list[Pull | None] = []
         with client:
             try:
-                if rooms or (everything and settings.UMEET_PULL_DATES and pulling.rooms_are_due(now)):
+                if rooms or (everything and settings.UMEET_PULL_DATES and schedule.rooms_are_due(now)):
                     pulls.append(pulling.pull_rooms(client, forced=True, watch=bar))
                     counted += pulls if rooms else []
                 if wanted.found or everything:
                     found = wanted.found or None
                     counted.append(pulling.pull_numbers(client, numbers=found, forced=True, watch=bar))
                 if everything and settings.UMEET_PULL_DATES:
-                    pulling.schedule_recent(now)
+                    schedule.schedule_recent(now)
                 if days or (everything and settings.UMEET_PULL_DATES):
                     counted.append(pulling.pull_days(client, days=days, forced=True, watch=bar))
             except KeyboardInterrupt:

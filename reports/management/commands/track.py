@@ -7,7 +7,7 @@ from typing import Any
 
 from django.core.management.base import CommandError
 
-from reports import pulling
+from reports import pulling, schedule
 from reports.management.base import LedgerCommand, wrong
 from reports.text import read_numbers
 
@@ -38,7 +38,7 @@ class Command(LedgerCommand):
         if not wanted:
             raise wrong("There is no meeting number in it. Give one or more, 9 to 11 digits each.")
         wanted = list(dict.fromkeys(wanted))
-        new = pulling.track(wanted, pulling.utcnow())
+        new = schedule.track(wanted, pulling.utcnow())
         self.stdout.write(f"tracked: {new} new, {len(wanted) - new} known")
 
     def _read(self, file: str) -> str:

@@ -10,7 +10,7 @@ from django.db import DatabaseError, connection
 from django.urls import reverse
 from django.utils import timezone
 
-from reports import exports, pulling
+from reports import exports, schedule
 from reports.figures import usage
 from reports.filter import Filter
 from reports.models import Meeting, Pull, Source, TrackedNumber
@@ -219,7 +219,7 @@ def test_pull_now_makes_it_due_and_shows_progress(admin):
     response = admin.post("/data/pull/", headers={"HX-Request": "true"})
     assert response.status_code == 200
     assert "Asked for" in response.content.decode()
-    assert pulling.due_numbers(timezone.now()).count() == 1
+    assert schedule.due_numbers(timezone.now()).count() == 1
     Pull.objects.create(source="dates", started_at=timezone.now(), pieces=10, pieces_done=4, new=1234)
     progress = admin.get("/data/progress/").content.decode()
     assert 'value="4"' in progress
