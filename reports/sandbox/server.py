@@ -519,4 +519,7 @@ class _Handler(BaseHTTPRequestHandler):
         for name, value in {"Content-Type": "application/json; charset=utf-8", **headers}.items():
             self.send_header(name, value)
         self.send_header("Content-Length", str(length))
+        if self.close_connection:
+            # Said, not only done: else the other side may send its next question into a closing connection.
+            self.send_header("Connection", "close")
         self.end_headers()
