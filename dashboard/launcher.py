@@ -31,6 +31,7 @@ from reports.management.base import database_sentence
 from reports.sandbox.world import World
 
 DEMO_KEY = "demo-key"
+DEMO_MEETINGS = 110  # an ordinary working day of the demo: its year is pulled within a minute
 SANDBOX_PORT = "ROOMLEDGER_SANDBOX_PORT"
 GRACE = 15.0  # seconds that a child has to end by itself
 RESTART_AFTER = 2.0
@@ -69,7 +70,8 @@ def start(*, demo: bool, address: str, worker: bool, say: Say) -> None:
     stop = _on_signals(family)
     try:
         if demo and worker:
-            family.add("sandbox", [sys.executable, _manage(), "sandbox", "--port", os.environ[SANDBOX_PORT]])
+            sized = ["--meetings-per-day", str(DEMO_MEETINGS)]
+            family.add("sandbox", [sys.executable, _manage(), "sandbox", "--port", os.environ[SANDBOX_PORT], *sized])
         if worker:
             _wake_worker()
             family.add("worker", _celery())
@@ -171,7 +173,7 @@ def _first_administrator(demo: bool, say: Say) -> None:
 
 def _track_some() -> None:
     """The demo follows the company's recurring meetings by their numbers."""
-    schedule.track((series.number for series in World().series), pulling.utcnow())
+    schedule.track((series.number for series in World(meetings_per_day=DEMO_MEETINGS).series), pulling.utcnow())
 
 
 def _forget_refusals() -> None:
