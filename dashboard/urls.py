@@ -4,13 +4,13 @@ from django.contrib import admin
 from django.contrib.auth import views as auth
 from django.urls import path
 
-from dashboard.pages import csv, data, health, meetings, overview
+from dashboard.pages import csv, data, health, meeting, meetings, overview
 from reports.exports import TABLES
 
 urlpatterns = [
     path("", overview.overview, name="overview"),
     path("meetings/", meetings.meetings, name="meetings"),
-    path("meetings/<int:pk>/", meetings.meeting, name="meeting"),
+    path("meetings/<int:pk>/", meeting.meeting, name="meeting"),
     path("data/", data.data, name="data"),
     path("data/progress/", data.progress, name="progress"),
     path("data/freshness/", data.freshness, name="freshness"),

@@ -1,18 +1,19 @@
 """What the pages share: parsing the filter, answering a page or its fragment, CSV."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from datetime import datetime
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec
 
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import render
+from django.urls import reverse
 from django.utils import timezone
 from django_htmx.middleware import HtmxDetails
 
 from dashboard import filters
 from reports import exports
-from reports.figures import period
+from reports.figures import period, rooms
 from reports.filter import Filter
 
 P = ParamSpec("P")
@@ -42,6 +43,25 @@ def clear_filters(
 def parse(request: HttpRequest, now: datetime, sorts: Collection[str] = ()) -> Filter:
     """The request's Filter. Errors: filters.BadFilter."""
     return filters.parse(request.GET, period.today(now), sorts)
+
+
+def frame(path: str, chosen: Filter, now: datetime, csv_tables: Iterable[str] = ()) -> dict[str, Any]:
+    """What every page with a filter bar shows around its figures: the filter, its chips, its days, its CSV tables.
+
+    The first of csv_tables is the page's own table, and keeps its order.
+    """
+    first, last = period.span(chosen, now)
+    links = []
+    for place, name in enumerate(csv_tables):
+        changes = {"page": 1, "compare": False} | ({"sort": ""} if place else {})
+        links.append((name, filters.link(reverse(f"{name}-csv"), chosen, **changes)))
+    return {
+        "filter": chosen,
+        "first": first,
+        "last": last,
+        "chips": filters.chips(path, chosen, rooms.names(chosen.rooms)),
+        "filter_form": filters.bar(path, chosen, rooms.choices(chosen.rooms), links),
+    }
 
 
 def answer(request: HtmxHttpRequest, page: str, fragment: str, context: dict[str, Any]) -> HttpResponse:

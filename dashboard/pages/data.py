@@ -11,9 +11,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST, require_safe
 
-from dashboard import filters
+from dashboard import filters, tables
 from dashboard.pages import base
-from dashboard.pages.meetings import pager
 from reports import schedule, tasks
 from reports.figures import coverage
 from reports.filter import Filter
@@ -43,7 +42,7 @@ def _page(request: base.HtmxHttpRequest, pasted: str = "", wrong: str = "", stat
         **_progress(),
         "numbers": page,
         "number_count": TrackedNumber.objects.count(),
-        "pager": pager(reverse("data"), chosen, page.number, page.paginator.num_pages),
+        "pager": tables.pager(reverse("data"), chosen, page.number, page.paginator.num_pages),
         "filter": chosen,
         "pulls": list(Pull.objects.all()[:25]),
         "rejected": list(Rejected.objects.select_related("pull")[:50]),

@@ -7,7 +7,7 @@ from django.views.decorators.http import require_safe
 
 from dashboard import charts, filters
 from dashboard.pages import base
-from reports.figures import coverage, period, rooms, usage
+from reports.figures import coverage, usage
 
 
 @require_safe
@@ -17,14 +17,8 @@ def overview(request: base.HtmxHttpRequest) -> HttpResponse:
     now = timezone.now()
     chosen = base.parse(request, now)
     path, meetings = reverse("overview"), reverse("meetings")
-    first, last = period.span(chosen, now)
-    csv_links = [
-        (name, filters.link(reverse(f"{name}-csv"), chosen)) for name in ("meetings", "participants", "telephony")
-    ]
     context = {
-        "filter": chosen,
-        "first": first,
-        "last": last,
+        **base.frame(path, chosen, now, ("meetings", "participants", "telephony")),
         "totals": usage.totals(chosen, now),
         "chart": charts.meetings_a_day(
             usage.days(chosen, now), chosen, meetings, filters.link(reverse("meetings-csv"), chosen)
@@ -38,7 +32,5 @@ def overview(request: base.HtmxHttpRequest) -> HttpResponse:
             "calls": filters.link(meetings, chosen, calls=True),
         },
         "backlog": coverage.backlog(now),
-        "chips": filters.chips(path, chosen, rooms.names(chosen.rooms)),
-        "filter_form": filters.bar(path, chosen, rooms.choices(chosen.rooms), csv_links),
     }
     return base.answer(request, "overview/overview.html", "overview/_fragment.html", context)

@@ -1,0 +1,79 @@
+"""What the tables of the screen share: sortable headers and links to the other pages."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from dashboard import filters
+from reports.filter import Filter
+
+
+class Spec(NamedTuple):
+    """A column as a page declares it. name: that of the CSV; unit: a word for the header."""
+
+    name: str
+    label: str
+    numeric: bool = False
+    unit: str = ""
+    sortable: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One header of a sortable table. url: "" where it cannot be sorted by; direction: asc, desc or None."""
+
+    name: str
+    label: str
+    url: str
+    direction: str | None
+    unit: str
+    numeric: bool
+
+
+def columns(path: str, chosen: Filter, specs: Sequence[Spec], default: str) -> list[Column]:
+    """The headers with the address that each one sorts by: first a number's most, a text's first."""
+    now_by = chosen.sort or default
+    found = []
+    for spec in specs:
+        active = now_by.removeprefix("-") == spec.name
+        descending = now_by.startswith("-")
+        starts_descending = spec.numeric or spec.name == "start_time"
+        to_descending = not descending if active else starts_descending
+        url = filters.link(path, chosen, sort=f"-{spec.name}" if to_descending else spec.name)
+        found.append(
+            Column(
+                name=spec.name,
+                label=spec.label,
+                url=url if spec.sortable else "",
+                direction=("desc" if descending else "asc") if active else None,
+                unit=spec.unit,
+                numeric=spec.numeric,
+            )
+        )
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Pager:
+    """Addresses of the pages around this one. links: (label, address or "", is this one)."""
+
+    prev: str
+    next: str
+    links: list[tuple[str, str, bool]]
+
+
+def pager(path: str, chosen: Filter, number: int, pages: int) -> Pager:
+    """The first, the last and the neighbouring pages."""
+    near = sorted({1, pages, *range(max(1, number - 2), min(pages, number + 2) + 1)})
+    links: list[tuple[str, str, bool]] = []
+    before = 0
+    for place in near:
+        if place > before + 1:
+            links.append(("…", "", False))
+        links.append((str(place), filters.link(path, chosen, page=place), place == number))
+        before = place
+    return Pager(
+        prev=filters.link(path, chosen, page=number - 1) if number > 1 else "",
+        next=filters.link(path, chosen, page=number + 1) if number < pages else "",
+        links=links,
+    )
