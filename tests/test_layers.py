@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 LAYERS = [
-    ["dashboard.env"],
+    ["dashboard.env", "dashboard.formats.en", "dashboard.formats.zh_Hans"],
     ["reports.intervals", "reports.text", "reports.filter", "reports.fields"],
     ["reports.provider.errors"],
     ["reports.provider.payloads"],

@@ -1,13 +1,13 @@
-"""How figures are written on a page: one filter each for minutes, hours, money, percent and counts.
+"""How figures are written on a page: one filter each for minutes, hours, money, percent, counts, days and times.
 
 Unknown (None) is a dash, never zero.
 """
 
-from datetime import timedelta
+from datetime import date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 
 from django import template
-from django.utils.formats import number_format
+from django.utils.formats import date_format, number_format
 
 from reports.fields import tidy
 
@@ -57,3 +57,33 @@ def count(number: int | None) -> str:
 def percent(share: float | None) -> str:
     """A share as a percentage with one decimal."""
     return UNKNOWN if share is None else f"{_rounded(Decimal(share) * 100, 1)}%"
+
+
+@register.filter(expects_localtime=True)
+def day(value: date | None) -> str:
+    """A day, or the local day of a moment, as the language writes it."""
+    return UNKNOWN if value is None else date_format(value, "DATE_FORMAT")
+
+
+@register.filter(expects_localtime=True)
+def moment(value: datetime | None) -> str:
+    """Day and time of day, to the minute."""
+    return UNKNOWN if value is None else date_format(value, "DATETIME_FORMAT")
+
+
+@register.filter(expects_localtime=True)
+def exact(value: datetime | None) -> str:
+    """Day and time of day, to the second."""
+    return UNKNOWN if value is None else f"{date_format(value, 'DATE_FORMAT')} {date_format(value, 'H:i:s')}"
+
+
+@register.filter(expects_localtime=True)
+def clock(value: datetime | None) -> str:
+    """Time of day, to the second."""
+    return UNKNOWN if value is None else date_format(value, "H:i:s")
+
+
+@register.filter
+def month(value: date | None) -> str:
+    """The month of a day."""
+    return UNKNOWN if value is None else date_format(value, "YEAR_MONTH_FORMAT")
