@@ -1,25 +1,86 @@
 """What every page shows around its own content."""
 
+from dataclasses import replace
 from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest
-from django.urls import reverse
+from django.urls import NoReverseMatch, reverse
+from django.utils import timezone
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
-from reports.figures import coverage
+from dashboard import filters
+from reports.figures import coverage, period
+from reports.filter import NOT_TOLD
+
+# Pages without a filter bar of the meetings' kind: no filter comes from them, none goes there.
+UNFILTERED = ("data",)
 
 
 def site(request: HttpRequest) -> dict[str, Any]:
-    """Navigation and the freshness of the data; the latter only for who is signed in."""
-    shown: dict[str, Any] = {"demo": settings.DEMO}
+    """Navigation, languages and the freshness of the data; the first and the last only for who is signed in."""
+    shown: dict[str, Any] = {"demo": settings.DEMO, "languages": _languages(request)}
     user = getattr(request, "user", None)
     if user is None or not user.is_authenticated or request.path.startswith("/admin/"):
         return shown
-    places = (("overview", _("Overview")), ("meetings", _("Meetings")), ("data", _("Data")))
+    return {
+        **shown,
+        "nav": _nav(request),
+        "nav_keeps": " ".join(filters.KEPT),
+        "period_keys": list(zip(filters.PERIOD_KEYS, filters.PERIOD_LABELS.values(), strict=True)),
+        "freshness": coverage.freshness(),
+    }
+
+
+def _languages(request: HttpRequest) -> dict[str, Any]:
+    """choices: (code, its own name, is this one); next: the address to come back to."""
+    now = get_language()
+    return {
+        "choices": [(code, name, code == now) for code, name in settings.LANGUAGES],
+        # What only answers a POST cannot be come back to.
+        "next": request.get_full_path() if request.method in {"GET", "HEAD"} else reverse("overview"),
+    }
+
+
+def _nav(request: HttpRequest) -> list[dict[str, Any]]:
+    """The pages: url with the present filter, label, active, key (after g), and whether the filter goes along."""
+    places = (
+        ("overview", _("Overview"), "o"),
+        ("rooms", _("Rooms"), "r"),
+        ("meetings", _("Meetings"), "m"),
+        ("telephony", _("Telephony"), "t"),
+        ("people", _("People"), "p"),
+        ("data", _("Data"), "d"),
+    )
     items = []
-    for name, label in places:
-        url = reverse(name)
+    for name, label, key in places:
+        try:
+            url = reverse(name)
+        except NoReverseMatch:
+            url = f"/{name}/"
         active = request.path == url if url == "/" else request.path.startswith(url)
-        items.append({"url": url, "label": label, "active": active})
-    return {**shown, "nav": items, "freshness": coverage.freshness()}
+        items.append({"url": url, "label": label, "active": active, "key": key, "filtered": name not in UNFILTERED})
+    if any(item["active"] and not item["filtered"] for item in items):
+        return items
+    query = _present_query(request)
+    for item in items:
+        if query and item["filtered"]:
+            item["url"] = f"{item['url']}?{query}"
+    return items
+
+
+def _present_query(request: HttpRequest) -> str:
+    """The query string of the page's filter, without order and page; "" where it is no filter that is understood."""
+    given = request.GET.copy()
+    for name in set(given) - set(filters.KEPT):
+        del given[name]
+    if not given:
+        return ""
+    try:
+        chosen = filters.parse(given, period.today(timezone.now()), ())
+    except filters.BadFilter:
+        return ""
+    if chosen.phone not in {"", NOT_TOLD} and not request.user.has_perm("reports.see_phone_numbers"):
+        chosen = replace(chosen, phone="")
+    return filters.to_query(chosen)

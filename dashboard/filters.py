@@ -3,20 +3,24 @@
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode
 
 from django.http import QueryDict
+from django.utils import timezone
+from django.utils.dates import WEEKDAYS
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from reports.figures import period
-from reports.filter import STATES, Filter
+from reports.filter import NOT_TOLD, STATES, Filter
 from reports.models import Meeting
+from reports.text import fold
 
 LONGEST_SEARCH = 200
 LONGEST_ID = 200
+EARLIEST_YEAR = 1900
 
 PERIOD_LABELS = {
     "7d": gettext_lazy("7 days"),
@@ -28,6 +32,22 @@ PERIOD_LABELS = {
     "year": gettext_lazy("This year"),
     "all": gettext_lazy("All"),
 }
+# The key that each of them answers to.
+PERIOD_KEYS = ("7", "3", "9", "y", "m", "l", "t", "a")
+CALL_LABELS = {
+    "type": gettext_lazy("Call type"),
+    "country": gettext_lazy("Country"),
+    "phone": gettext_lazy("Phone number"),
+}
+# The fields of the filter bar besides the period.
+PARTS = ("q", "rooms", "state", "extra", "calls", "compare")
+# What a link to another page takes along: all but order and page.
+KEPT = (
+    *("from", "to", "period", "room", "q", "state", "extra", "calls", "weekday", "hour"),
+    *("type", "country", "phone", "uuid", "name", "compare"),
+)
+# More of them fold.
+CHIPS_SHOWN = 6
 
 
 class BadFilter(ValueError):
@@ -65,6 +85,10 @@ def parse(query: QueryDict, today: date, sorts: Collection[str]) -> Filter:
     page = query.get("page", "") or "1"
     if not re.fullmatch(r"[1-9]\d{0,8}", page, re.ASCII):
         raise BadFilter("page", page, _("is no page number"))
+    texts = {name: query.get(name, "").strip() for name in ("type", "country", "phone", "uuid")}
+    for name, value in (*texts.items(), ("name", query.get("name", ""))):
+        if len(value) > LONGEST_ID:
+            raise BadFilter(name, value, _("is too long"))
     return Filter(
         first=first,
         last=last,
@@ -73,6 +97,14 @@ def parse(query: QueryDict, today: date, sorts: Collection[str]) -> Filter:
         state=state,
         extra=_switch(query, "extra"),
         calls=_switch(query, "calls"),
+        weekday=_whole(query, "weekday", 1, 7),
+        hour=_whole(query, "hour", 0, 23),
+        type=texts["type"],
+        country=texts["country"],
+        phone=texts["phone"],
+        uuid=texts["uuid"],
+        priced=_switch(query, "priced"),
+        name=fold(name) if (name := query.get("name", "")) else None,
         sort=sort,
         page=int(page),
         compare=_switch(query, "compare") is True,
@@ -111,7 +143,7 @@ def _day(query: QueryDict, name: str) -> date | None:
     except ValueError:
         raise BadFilter(name, value, _("is no day such as 2026-01-31")) from None
     # Beyond these a calendar cannot count back or forth any more.
-    if not 1900 <= day.year <= 9000:
+    if not EARLIEST_YEAR <= day.year <= 9000:
         raise BadFilter(name, value, _("is out of reach"))
     return day
 
@@ -121,6 +153,17 @@ def _switch(query: QueryDict, name: str) -> bool | None:
     if value not in {"", "0", "1"}:
         raise BadFilter(name, value, _("choose 1 or 0"))
     return {"": None, "0": False, "1": True}[value]
+
+
+def _whole(query: QueryDict, name: str, least: int, most: int) -> int | None:
+    value = query.get(name, "")
+    if not value:
+        return None
+    if not re.fullmatch(r"\d{1,3}", value, re.ASCII) or not least <= int(value) <= most:
+        raise BadFilter(
+            name, value, _("choose a whole number from %(least)d to %(most)d") % {"least": least, "most": most}
+        )
+    return int(value)
 
 
 def to_query(chosen: Filter, **changes: Any) -> str:
@@ -145,8 +188,14 @@ def to_query(chosen: Filter, **changes: Any) -> str:
     parts += [("room", room) for room in wanted.rooms]
     for name, value in (("q", wanted.q), ("state", wanted.state)):
         parts += [(name, value)] if value else []
-    for name, flag in (("extra", wanted.extra), ("calls", wanted.calls)):
+    for name, flag in (("extra", wanted.extra), ("calls", wanted.calls), ("priced", wanted.priced)):
         parts += [(name, str(int(flag)))] if flag is not None else []
+    for name in ("weekday", "hour"):
+        number = getattr(wanted, name)
+        parts += [(name, str(number))] if number is not None else []
+    parts += [(name, text) for name in ("type", "country", "phone", "uuid") if (text := getattr(wanted, name))]
+    # A blank stands for those without a name: an empty value is a field left empty.
+    parts += [("name", wanted.name or " ")] if wanted.name is not None else []
     parts += [("compare", "1")] if wanted.compare else []
     parts += [("sort", wanted.sort)] if wanted.sort else []
     parts += [("page", str(wanted.page))] if wanted.page > 1 else []
@@ -175,49 +224,123 @@ def chips(path: str, chosen: Filter, room_names: Mapping[str, str]) -> list[Chip
         days = f"{chosen.first or '…'} – {chosen.last or '…'}"
         if chosen.first == chosen.last and chosen.first:
             days = chosen.first.isoformat()
-        url = link(path, chosen, **dict(zip(("first", "last", "period"), (None, None, "30d"), strict=True)))
+        url = link(path, chosen, first=None, last=None, period=period.DEFAULT)
         found.append(Chip(_("Period"), days, url))
+    rooms = []
     for room in chosen.rooms:
         others = tuple(other for other in chosen.rooms if other != room)
-        found.append(Chip(_("Room"), room_names.get(room, room), link(path, chosen, rooms=others)))
+        rooms.append(Chip(_("Room"), room_names.get(room, room), link(path, chosen, rooms=others)))
+    many = len(rooms) > CHIPS_SHOWN
+    found += [] if many else rooms
+
+    def chip(label: str, value: str, **without: Any) -> None:
+        found.append(Chip(label, value, link(path, chosen, **without)))
+
     if chosen.q:
-        found.append(Chip(_("Search"), chosen.q, link(path, chosen, q="")))
+        chip(_("Search"), chosen.q, q="")
     if chosen.state:
-        found.append(Chip(_("State"), str(Meeting.State(chosen.state).label), link(path, chosen, state="")))
+        chip(_("State"), str(Meeting.State(chosen.state).label), state="")
     if chosen.extra is not None:
-        found.append(Chip(_("Extra room"), _("yes") if chosen.extra else _("no"), link(path, chosen, extra=None)))
+        chip(_("Extra room"), _("yes") if chosen.extra else _("no"), extra=None)
     if chosen.calls is not None:
-        found.append(Chip(_("Calls"), _("yes") if chosen.calls else _("no"), link(path, chosen, calls=None)))
-    return found
+        chip(_("Calls"), _("yes") if chosen.calls else _("no"), calls=None)
+    if chosen.weekday is not None:
+        chip(_("Weekday"), str(WEEKDAYS[chosen.weekday - 1]), weekday=None)
+    if chosen.hour is not None:
+        chip(_("Hour"), f"{chosen.hour:02}:00–{chosen.hour + 1:02}:00", hour=None)
+    for name, label in CALL_LABELS.items():
+        if value := getattr(chosen, name):
+            chip(str(label), _("not told") if value == NOT_TOLD else value, **{name: ""})
+    if chosen.name is not None:
+        chip(_("Attendee"), chosen.name or _("(no name)"), name=None)
+    if chosen.uuid:
+        chip(_("Record"), chosen.uuid, uuid="")
+    # Many chips fold, and the many are the rooms: what else is set stays in view.
+    return found + (rooms if many else [])
+
+
+def steps(path: str, chosen: Filter, today: date) -> tuple[str, str]:
+    """Addresses of the period before and of the one after: as many days. "" where there is none to go to.
+
+    Days that a preset says are written as that preset, so that a step back and one forth end where they began.
+    """
+
+    def address(first: date, last: date) -> str:
+        named = [period.DEFAULT, *period.PRESETS]
+        preset = next((name for name in named if period.preset(name, today) == (first, last)), "")
+        return link(path, chosen, first=first, last=last, period=preset)
+
+    before = chosen.previous()
+    if before is None or before.first is None or before.last is None or chosen.last is None:
+        return "", ""
+    earlier = address(before.first, before.last) if before.first.year >= EARLIEST_YEAR else ""
+    if chosen.last >= today:
+        return earlier, ""
+    first = chosen.last + timedelta(days=1)
+    return earlier, address(first, chosen.last + (chosen.last - before.last))
 
 
 def bar(
-    path: str, chosen: Filter, rooms: Sequence[tuple[str, str]], csv_links: Sequence[tuple[str, str]]
+    path: str,
+    chosen: Filter,
+    rooms: Sequence[tuple[str, str]],
+    csv_links: Sequence[tuple[str, str]],
+    parts: Collection[str] = PARTS,
 ) -> dict[str, Any]:
-    """Everything the filter bar's template needs. rooms: (host_id, name) of those to choose from."""
+    """Everything the filter bar's template needs.
+
+    rooms: (host_id, name) of those to choose from. parts: the fields to show; what the others hold is
+    carried along unseen.
+    """
 
     def yes_no(value: bool | None) -> list[tuple[str, str, bool]]:
         return [("", _("any"), value is None), ("1", _("yes"), value is True), ("0", _("no"), value is False)]
 
+    earlier, later = steps(path, chosen, period.today(timezone.now()))
+    shown: dict[str, dict[str, Any]] = {
+        "q": {"q": chosen.q},
+        "state": {
+            "state_choices": [("", _("any state"), not chosen.state)]
+            + [(state, Meeting.State(state).label, state == chosen.state) for state in STATES]
+        },
+        "rooms": {
+            "room_choices": [(host_id, name, host_id in chosen.rooms) for host_id, name in rooms],
+            "rooms_label": ngettext("%(count)d room", "%(count)d rooms", len(chosen.rooms))
+            % {"count": len(chosen.rooms)}
+            if chosen.rooms
+            else _("all rooms"),
+        },
+        "extra": {"extra": yes_no(chosen.extra)},
+        "calls": {"calls": yes_no(chosen.calls)},
+        "compare": {"compare_url": link(path, chosen, compare=not chosen.compare) if chosen.days else ""},
+    }
+    fields = {"rooms": "room"}
+    visible = {fields.get(part, part) for part in parts if part != "compare"} | {"from", "to", "period", "page"}
+    # Rooms that are not offered, as when there are none to choose from, may not get lost either.
+    offered = {host_id for host_id, _name in rooms}
+    hidden = [
+        (name, value)
+        for name, value in parse_qsl(to_query(chosen), keep_blank_values=True)
+        if name not in visible or (name == "room" and value not in offered)
+    ]
     return {
         "action": path,
         "period_choices": [
-            (name, label, name == chosen.period, link(path, chosen, first=None, last=None, period=name))
-            for name, label in PERIOD_LABELS.items()
+            (name, label, name == chosen.period, link(path, chosen, first=None, last=None, period=name), key)
+            for (name, label), key in zip(PERIOD_LABELS.items(), PERIOD_KEYS, strict=True)
         ],
         "period": "" if chosen.period == period.DEFAULT else chosen.period,
+        "period_label": PERIOD_LABELS.get(chosen.period, ""),
+        "first": chosen.first,
+        "last": chosen.last,
         "from": chosen.first.isoformat() if chosen.first else "",
         "to": chosen.last.isoformat() if chosen.last else "",
-        "q": chosen.q,
-        "state_choices": [("", _("any state"), not chosen.state)]
-        + [(state, Meeting.State(state).label, state == chosen.state) for state in STATES],
-        "room_choices": [(host_id, name, host_id in chosen.rooms) for host_id, name in rooms],
-        "rooms_label": ngettext("%(count)d room", "%(count)d rooms", len(chosen.rooms)) % {"count": len(chosen.rooms)}
-        if chosen.rooms
-        else _("all rooms"),
-        "extra": yes_no(chosen.extra),
-        "calls": yes_no(chosen.calls),
-        "sort": chosen.sort,
+        "earlier_url": earlier,
+        "later_url": later,
+        "compare": chosen.compare,
+        "set": len({chip.label for chip in chips(path, chosen, {})}),
+        "hidden": hidden,
         "csv_links": list(csv_links),
         "reset_url": path,
+        **{key: value for part in PARTS if part in parts for key, value in shown[part].items()},
     }

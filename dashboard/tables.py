@@ -1,7 +1,8 @@
 """What the tables of the screen share: sortable headers and links to the other pages."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from decimal import Decimal
 from typing import NamedTuple
 
 from dashboard import filters
@@ -28,6 +29,46 @@ class Column:
     direction: str | None
     unit: str
     numeric: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One cell, ready to show. bar: its length in percent of the longest, or ""; note: a second, small line."""
+
+    text: str
+    url: str = ""
+    bar: str = ""
+    note: str = ""
+    numeric: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """What components/table.html shows. id: unique on the page; foot: the row of sums, or none."""
+
+    id: str
+    title: str
+    columns: Sequence[Column]
+    rows: Sequence[Sequence[Cell]]
+    foot: Sequence[Cell] = ()
+    csv_url: str = ""
+
+
+def aligned(cells: Sequence[Cell], columns: Sequence[Column]) -> list[Cell]:
+    """The cells of a row, each aligned as its column is."""
+    return [replace(cell, numeric=column.numeric) for cell, column in zip(cells, columns, strict=True)]
+
+
+def plain_columns(specs: Sequence[Spec]) -> list[Column]:
+    """Headers of a table that cannot be sorted."""
+    return [Column(spec.name, spec.label, "", None, spec.unit, spec.numeric) for spec in specs]
+
+
+def bar(value: float | Decimal | None, most: float | Decimal | None) -> str:
+    """The length of a bar in percent of the longest; "" for nothing or unknown."""
+    if not value or not most:
+        return ""
+    return f"{max(0.5, min(100.0, float(value) / float(most) * 100)):.1f}"
 
 
 def columns(path: str, chosen: Filter, specs: Sequence[Spec], default: str) -> list[Column]:

@@ -1,16 +1,10 @@
-"""The CSV tables: their columns, their rows, and the one writer of CSV.
+"""The CSV tables: their columns and their rows.
 
-A screen's table and its CSV ask the same functions of `figures`. Rows are streamed: memory does not
-grow with their number.
+A screen's table and its CSV ask the same functions of `figures`.
 """
 
-import codecs
-import csv
-import io
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from datetime import datetime
-from decimal import ROUND_HALF_UP, Decimal
 from itertools import islice
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
@@ -18,71 +12,29 @@ from zoneinfo import ZoneInfo
 from django.conf import settings
 from django.db.models import F, QuerySet
 
-from reports.fields import tidy
-from reports.figures import usage
+from reports.csvtable import Row, Table, count, file_name, hours, minutes, moment, money, percent, truth, write
+from reports.figures import occupancy, people, room_usage, telephony, usage
 from reports.figures.attendance import stay
+from reports.figures.usage import Totals
 from reports.filter import Filter
-from reports.models import Participant, Room, TelephonyUsage
+from reports.models import Meeting, Participant, Room
+from reports.text import mask
+
+__all__ = ["TABLES", "Table", "file_name", "write"]
 
 CURRENCY = "CNY"
 CHUNK = 1000
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
-
-Row = tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """One CSV table: its name, its columns in order, the columns that hold free text, and its rows."""
-
-    name: str
-    columns: tuple[str, ...]
-    texts: frozenset[str]
-    sorts: frozenset[str]
-    rows: Callable[[Filter, datetime], Iterator[Row]]
-
-
-# How values are written: "" is unknown ---------------------------------------------------------------
-
-
-def tenths(value: Decimal) -> str:
-    return str(value.quantize(Decimal("0.1"), ROUND_HALF_UP))
-
-
-def minutes(seconds: int | None) -> str:
-    """Seconds as minutes with one decimal."""
-    return "" if seconds is None else tenths(Decimal(seconds) / 60)
-
-
-def hours(seconds: int | None) -> str:
-    """Seconds as hours with two decimals."""
-    return "" if seconds is None else str((Decimal(seconds) / 3600).quantize(Decimal("0.01"), ROUND_HALF_UP))
-
-
-def money(amount: Decimal | None) -> str:
-    """Yuan, two decimals or more as exact."""
-    return "" if amount is None else format(tidy(amount), "f")
-
-
-def count(number: int | None) -> str:
-    return "" if number is None else str(number)
-
-
-def truth(value: bool | None) -> str:
-    """1, 0 or unknown, as the API writes it."""
-    return "" if value is None else str(int(value))
-
-
-def moment(value: datetime | None, zone: ZoneInfo) -> str:
-    """ISO 8601 with the local zone's offset, whole seconds."""
-    return "" if value is None else value.astimezone(zone).isoformat(timespec="seconds")
+# Of a meeting's attendees without a name. Never blank: blank is unknown.
+NO_NAME = "(no name)"
 
 
 def _room(room: Room | None) -> tuple[str, str]:
     return (room.host_id, room.known_name) if room else ("", "")
 
 
-# The tables --------------------------------------------------------------------------------------------
+def _of(meeting: Meeting) -> Row:
+    """The columns that say which meeting a row belongs to."""
+    return (meeting.uuid, *_room(meeting.room), meeting.meeting_id, meeting.topic)
 
 
 def _meeting_rows(chosen: Filter, now: datetime) -> Iterator[Row]:
@@ -93,10 +45,7 @@ def _meeting_rows(chosen: Filter, now: datetime) -> Iterator[Row]:
         for meeting in chunk:
             figures = summaries[meeting.pk]
             yield (
-                meeting.uuid,
-                *_room(meeting.room),
-                meeting.meeting_id,
-                meeting.topic,
+                *_of(meeting),
                 moment(meeting.start_time, zone),
                 moment(meeting.end_time, zone),
                 figures.state,
@@ -122,10 +71,7 @@ def _participant_rows(chosen: Filter, now: datetime) -> Iterator[Row]:
     for visit in rows.iterator(chunk_size=CHUNK):
         meeting = visit.meeting
         yield (
-            meeting.uuid,
-            *_room(meeting.room),
-            meeting.meeting_id,
-            meeting.topic,
+            *_of(meeting),
             visit.name,
             moment(visit.join_time, zone),
             moment(visit.leave_time, zone),
@@ -133,18 +79,28 @@ def _participant_rows(chosen: Filter, now: datetime) -> Iterator[Row]:
         )
 
 
+def _attendee_rows(chosen: Filter, now: datetime) -> Iterator[Row]:
+    zone = ZoneInfo(settings.TIME_ZONE)
+    for meeting, presence in people.attended(chosen, now):
+        attendee, late = presence.attendee, presence.late
+        yield (
+            *_of(meeting),
+            attendee.name or NO_NAME,
+            moment(attendee.first_join, zone),
+            moment(attendee.last_leave, zone),
+            count(attendee.visits),
+            minutes(attendee.seconds),
+            percent(presence.share),
+            minutes(int(late.total_seconds()) if late else 0),
+        )
+
+
 def _telephony_rows(chosen: Filter, now: datetime) -> Iterator[Row]:
     zone = ZoneInfo(settings.TIME_ZONE)
-    rows = TelephonyUsage.objects.matching(chosen).select_related("meeting", "meeting__room")
-    rows = _sorted(rows, chosen.sort, TELEPHONY_SORTS, ("-meeting__start_time", "-meeting", "place"))
-    for call in rows.iterator(chunk_size=CHUNK):
-        meeting = call.meeting
+    for call in telephony.calls(chosen).iterator(chunk_size=CHUNK):
         yield (
-            meeting.uuid,
-            *_room(meeting.room),
-            meeting.meeting_id,
-            meeting.topic,
-            call.phone_number,
+            *_of(call.meeting),
+            mask(call.phone_number) if chosen.masked else call.phone_number,
             call.country,
             call.type,
             moment(call.start_time, zone),
@@ -153,6 +109,58 @@ def _telephony_rows(chosen: Filter, now: datetime) -> Iterator[Row]:
             money(call.total),
             CURRENCY,
         )
+
+
+def _hours(totals: Totals) -> Row:
+    return (hours(totals.booked_seconds), hours(totals.open_seconds), hours(totals.used_seconds))
+
+
+def _people(totals: Totals) -> Row:
+    return (count(totals.attendees), hours(totals.attendee_seconds))
+
+
+def _calls(totals: Totals) -> Row:
+    return (count(totals.calls), minutes(totals.call_seconds), money(totals.call_cost))
+
+
+def _room_rows(chosen: Filter, now: datetime) -> Iterator[Row]:
+    for one in room_usage.room_usage(chosen, now):
+        totals = one.totals
+        yield (
+            *_room(one.room),
+            count(one.capacity),
+            count(totals.meetings),
+            count(totals.extra),
+            count(totals.empty),
+            count(totals.solo),
+            *_hours(totals),
+            percent(one.utilisation),
+            *_people(totals),
+            *_calls(totals),
+            CURRENCY,
+        )
+
+
+def _day_rows(chosen: Filter, now: datetime) -> Iterator[Row]:
+    peaks = dict(occupancy.peaks(chosen, now))
+    for day, totals in usage.days(chosen, now):
+        yield (
+            day.isoformat(),
+            count(totals.meetings),
+            count(totals.extra),
+            count(totals.empty),
+            *_hours(totals),
+            *_people(totals),
+            count(peaks[day]),
+            *_calls(totals),
+            count(totals.unpriced_calls),
+            CURRENCY,
+        )
+
+
+def _hour_rows(chosen: Filter, now: datetime) -> Iterator[Row]:
+    for one in occupancy.hours(chosen, now):
+        yield (count(one.weekday), count(one.hour), count(one.meetings), hours(one.open_seconds))
 
 
 Q = TypeVar("Q", bound="QuerySet[Any]")
@@ -174,24 +182,14 @@ _MEETING_PART = {
     "topic": "meeting__search",
 }
 PARTICIPANT_SORTS = _MEETING_PART | {"name": "name_key", "join_time": "join_time", "leave_time": "leave_time"}
-TELEPHONY_SORTS = _MEETING_PART | {
-    "phone_number": "phone_number",
-    "country": "country",
-    "type": "type",
-    "start_time": "start_time",
-    "end_time": "end_time",
-    "minutes": "duration",
-    "cost": "total",
-}
+
+MEETING_COLUMNS = ("uuid", "host_id", "room", "meeting_id", "topic")
+MEETING_TEXTS = frozenset(MEETING_COLUMNS)
 
 MEETINGS = Table(
     "meetings",
     (
-        "uuid",
-        "host_id",
-        "room",
-        "meeting_id",
-        "topic",
+        *MEETING_COLUMNS,
         "start_time",
         "end_time",
         "state",
@@ -208,25 +206,21 @@ MEETINGS = Table(
         "call_cost",
         "currency",
     ),
-    frozenset({"uuid", "host_id", "room", "meeting_id", "topic"}),
+    MEETING_TEXTS,
     frozenset(usage.MEETING_SORTS),
     _meeting_rows,
 )
 PARTICIPANTS = Table(
     "participants",
-    ("uuid", "host_id", "room", "meeting_id", "topic", "name", "join_time", "leave_time", "minutes"),
-    frozenset({"uuid", "host_id", "room", "meeting_id", "topic", "name"}),
+    (*MEETING_COLUMNS, "name", "join_time", "leave_time", "minutes"),
+    MEETING_TEXTS | {"name"},
     frozenset(PARTICIPANT_SORTS),
     _participant_rows,
 )
 TELEPHONY = Table(
     "telephony",
     (
-        "uuid",
-        "host_id",
-        "room",
-        "meeting_id",
-        "topic",
+        *MEETING_COLUMNS,
         "phone_number",
         "country",
         "type",
@@ -236,49 +230,73 @@ TELEPHONY = Table(
         "cost",
         "currency",
     ),
-    frozenset({"uuid", "host_id", "room", "meeting_id", "topic", "phone_number", "type"}),
-    frozenset(TELEPHONY_SORTS),
+    MEETING_TEXTS | {"phone_number", "type"},
+    frozenset(telephony.TELEPHONY_SORTS),
     _telephony_rows,
 )
-TABLES = {table.name: table for table in (MEETINGS, PARTICIPANTS, TELEPHONY)}
-
-
-# The one writer ----------------------------------------------------------------------------------------
-
-
-def write(table: Table, chosen: Filter, now: datetime, *, bom: bool = True, raw: bool = False) -> Iterator[bytes]:
-    """The table as CSV: UTF-8, CRLF, header always, in pieces of some kilobytes.
-
-    bom: begin with a byte order mark, without which Excel takes UTF-8 for something else. raw: leave
-    texts as they are; else one that a spreadsheet would run as a formula gets a leading apostrophe.
-    """
-    guarded = [place for place, column in enumerate(table.columns) if column in table.texts and not raw]
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\r\n")
-    writer.writerow(table.columns)
-    yield (codecs.BOM_UTF8 if bom else b"") + buffer.getvalue().encode()
-    rows = table.rows(chosen, now)
-    while chunk := list(islice(rows, 200)):
-        buffer.seek(0)
-        buffer.truncate()
-        for row in chunk:
-            if any(row[place].startswith(FORMULA) for place in guarded):
-                row = tuple(
-                    f"'{value}" if place in guarded and value.startswith(FORMULA) else value
-                    for place, value in enumerate(row)
-                )
-            writer.writerow(row)
-        yield buffer.getvalue().encode()
-
-
-def file_name(table: Table, chosen: Filter, first: str, last: str) -> str:
-    """Table, period and filter as a file name of plain characters."""
-    parts = [table.name, first, last, *chosen.rooms[:3], chosen.state]
-    parts += [f"more{len(chosen.rooms) - 3}"] if len(chosen.rooms) > 3 else []
-    parts += [f"extra{int(chosen.extra)}"] if chosen.extra is not None else []
-    parts += [f"calls{int(chosen.calls)}"] if chosen.calls is not None else []
-    parts += ["search"] if chosen.q else []
-    words = (
-        "".join(letter if letter.isalnum() and letter.isascii() else "-" for letter in part) for part in parts if part
-    )
-    return "_".join(words)[:150] + ".csv"
+ATTENDEES = Table(
+    "attendees",
+    (
+        *MEETING_COLUMNS,
+        "name",
+        "first_join",
+        "last_leave",
+        "visits",
+        "minutes",
+        "presence_percent",
+        "late_minutes",
+    ),
+    MEETING_TEXTS | {"name"},
+    frozenset(_MEETING_PART),
+    _attendee_rows,
+)
+ROOMS = Table(
+    "rooms",
+    (
+        "host_id",
+        "room",
+        "capacity",
+        "meetings",
+        "extra_meetings",
+        "empty_meetings",
+        "solo_meetings",
+        "booked_hours",
+        "open_hours",
+        "used_hours",
+        "utilisation_percent",
+        "attendees",
+        "attendee_hours",
+        "calls",
+        "call_minutes",
+        "call_cost",
+        "currency",
+    ),
+    frozenset({"host_id", "room"}),
+    frozenset(room_usage.ROOM_SORTS),
+    _room_rows,
+)
+DAYS = Table(
+    "days",
+    (
+        "day",
+        "meetings",
+        "extra_meetings",
+        "empty_meetings",
+        "booked_hours",
+        "open_hours",
+        "used_hours",
+        "attendees",
+        "attendee_hours",
+        "peak_concurrent_rooms",
+        "calls",
+        "call_minutes",
+        "call_cost",
+        "unpriced_calls",
+        "currency",
+    ),
+    frozenset(),
+    frozenset(),
+    _day_rows,
+)
+HOURS = Table("hours", ("weekday", "hour", "meetings", "open_hours"), frozenset(), frozenset(), _hour_rows)
+TABLES = {table.name: table for table in (MEETINGS, PARTICIPANTS, ATTENDEES, TELEPHONY, ROOMS, DAYS, HOURS)}

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 
 STATES = ("running", "ended", "empty", "solo", "unreported")
+NOT_TOLD = "-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,8 +14,14 @@ class Filter:
     first, last: local days, both included; None is no bound on that side.
     rooms: host_ids, empty for all. q: topic, number or attendee name contains it.
     state: the most telling state. extra, calls: True, False, or None for either.
+    weekday, hour: of the local start; 1 is Monday, 0 the hour after midnight.
+    type, country, phone: a call's, as kept; NOT_TOLD for calls that do not say. priced: whether it has a
+    price. They select calls, and the meetings that have such a call. uuid: one meeting record.
+    name: a folded display name, "" for those without one: the visits of that name, and the meetings that
+    have such a visit.
     period: the preset that the days came from, if any. compare: show the previous period too.
     allowed_rooms: host_ids that the account may see; None is all.
+    masked: telephone numbers are shown in part only.
     """
 
     first: date | None = None
@@ -24,16 +31,30 @@ class Filter:
     state: str = ""
     extra: bool | None = None
     calls: bool | None = None
+    weekday: int | None = None
+    hour: int | None = None
+    type: str = ""
+    country: str = ""
+    phone: str = ""
+    priced: bool | None = None
+    uuid: str = ""
+    name: str | None = None
     sort: str = ""
     page: int = 1
     compare: bool = False
     period: str = ""
     allowed_rooms: frozenset[str] | None = field(default=None, repr=False)
+    masked: bool = False
 
     @property
     def days(self) -> int | None:
         """Number of local days, None where a side is open."""
         return None if self.first is None or self.last is None else (self.last - self.first).days + 1
+
+    @property
+    def of_calls(self) -> bool:
+        """Whether only some calls are meant."""
+        return bool(self.type or self.country or self.phone) or self.priced is not None
 
     def previous(self) -> "Filter | None":
         """The same number of days ending the day before this period begins; None for an open one."""

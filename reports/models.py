@@ -204,6 +204,7 @@ class Meeting(models.Model):
     # Computed at import.
     search = models.TextField(blank=True, help_text=_("folded topic and number, for the topic search"))
     local_day = models.DateField(db_index=True)
+    week_hour = models.PositiveSmallIntegerField(help_text=_("local hour of the start, counted from Monday 0:00"))
     state = models.CharField(_("state"), max_length=10, choices=State.choices)
     open_seconds = models.PositiveBigIntegerField(null=True)
     used_seconds = models.PositiveBigIntegerField(null=True)
@@ -281,6 +282,7 @@ class TelephonyUsage(models.Model):
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["meeting", "place"], name="telephony_place"),
         ]
+        permissions: ClassVar = [("see_phone_numbers", _("Can see telephone numbers in full"))]
         verbose_name = _("call")
         verbose_name_plural = _("calls")
 

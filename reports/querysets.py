@@ -9,7 +9,7 @@ from django.apps import apps
 from django.db import models
 from django.db.models import Exists, OuterRef, Q
 
-from reports.filter import Filter
+from reports.filter import NOT_TOLD, Filter
 from reports.text import fold
 
 if TYPE_CHECKING:
@@ -40,6 +40,12 @@ def _meeting(chosen: Filter, prefix: str = "") -> Q:
         condition &= Q(**{f"{prefix}is_extra": chosen.extra})
     if chosen.calls is not None:
         condition &= Q(**{f"{prefix}calls__gt": 0} if chosen.calls else {f"{prefix}calls": 0})
+    if chosen.uuid:
+        condition &= Q(**{f"{prefix}uuid": chosen.uuid})
+    if chosen.weekday is not None or chosen.hour is not None:
+        weekdays = range(7) if chosen.weekday is None else (chosen.weekday - 1,)
+        hours = range(24) if chosen.hour is None else (chosen.hour,)
+        condition &= Q(**{f"{prefix}week_hour__in": [day * 24 + hour for day in weekdays for hour in hours]})
     if chosen.q:
         wanted = fold(chosen.q)
         found = Q(**{f"{prefix}search__contains": wanted})
@@ -53,10 +59,39 @@ def _meeting(chosen: Filter, prefix: str = "") -> Q:
     return condition
 
 
+def _call(chosen: Filter) -> Q:
+    """What the filter says of a call itself, but for its day."""
+    condition = Q()
+    for column, value in (("type", chosen.type), ("country", chosen.country), ("phone_number", chosen.phone)):
+        if value:
+            condition &= Q(**{column: "" if value == NOT_TOLD else value})
+    if chosen.priced is not None:
+        condition &= Q(total__isnull=not chosen.priced)
+    return condition
+
+
+def _has_such_a_call(chosen: Filter, meeting: str) -> Q:
+    if not chosen.of_calls:
+        return Q()
+    calls = apps.get_model("reports", "TelephonyUsage").objects
+    return Q(Exists(calls.filter(_call(chosen), meeting=OuterRef(meeting))))
+
+
+def _has_such_a_visit(chosen: Filter, meeting: str) -> Q:
+    if chosen.name is None:
+        return Q()
+    visits = apps.get_model("reports", "Participant").objects
+    return Q(Exists(visits.filter(name_key=chosen.name, meeting=OuterRef(meeting))))
+
+
 class MeetingQuerySet(models.QuerySet["Meeting"]):
     def matching(self, chosen: Filter) -> MeetingQuerySet:
         """Meetings whose local start day is in the period and that fit the rest of the filter."""
-        return self.filter(_days(chosen, "local_day"), _meeting(chosen))
+        return self.fitting(chosen).filter(_days(chosen, "local_day"))
+
+    def fitting(self, chosen: Filter) -> MeetingQuerySet:
+        """Meetings of any day that fit the rest of the filter."""
+        return self.filter(_meeting(chosen), _has_such_a_call(chosen, "pk"), _has_such_a_visit(chosen, "pk"))
 
     def running(self) -> MeetingQuerySet:
         return self.filter(end_time__isnull=True)
@@ -64,11 +99,19 @@ class MeetingQuerySet(models.QuerySet["Meeting"]):
 
 class ParticipantQuerySet(models.QuerySet["Participant"]):
     def matching(self, chosen: Filter) -> ParticipantQuerySet:
-        """Visits of the meetings that `MeetingQuerySet.matching` gives."""
-        return self.filter(_days(chosen, "meeting__local_day"), _meeting(chosen, "meeting__"))
+        """Visits of the meetings that `MeetingQuerySet.matching` gives; with a name, those of that name alone."""
+        rows = self if chosen.name is None else self.filter(name_key=chosen.name)
+        return rows.filter(
+            _days(chosen, "meeting__local_day"), _meeting(chosen, "meeting__"), _has_such_a_call(chosen, "meeting")
+        )
 
 
 class TelephonyUsageQuerySet(models.QuerySet["TelephonyUsage"]):
     def matching(self, chosen: Filter) -> TelephonyUsageQuerySet:
         """Calls whose own local day is in the period, of meetings that fit the rest of the filter."""
-        return self.filter(_days(chosen, "local_day"), _meeting(chosen, "meeting__"))
+        return self.filter(
+            _days(chosen, "local_day"),
+            _meeting(chosen, "meeting__"),
+            _call(chosen),
+            _has_such_a_visit(chosen, "meeting"),
+        )

@@ -27,6 +27,7 @@ HOME_REGION = "CN"
 SUMMARY_FIELDS = (
     "search",
     "local_day",
+    "week_hour",
     "state",
     "open_seconds",
     "used_seconds",
@@ -181,6 +182,12 @@ def local_day(moment: datetime, zone: ZoneInfo | None = None) -> date:
     return moment.astimezone(zone or ZoneInfo(settings.TIME_ZONE)).date()  # ZoneInfo keeps its zones
 
 
+def week_hour(moment: datetime) -> int:
+    """The hour of the site's local week that a moment falls in: 0 is Monday from 0:00."""
+    local = moment.astimezone(ZoneInfo(settings.TIME_ZONE))
+    return local.weekday() * 24 + local.hour
+
+
 def search_text(topic: str, meeting_id: str) -> str:
     """What the topic search looks in."""
     return f"{fold(topic)}\n{meeting_id}"
@@ -192,6 +199,7 @@ def apply(meeting: Meeting, visits: Sequence[Visit] | None, calls: Sequence[Call
     for name in summary.__slots__:
         setattr(meeting, name, getattr(summary, name))
     meeting.local_day = local_day(meeting.start_time)
+    meeting.week_hour = week_hour(meeting.start_time)
     meeting.search = search_text(meeting.topic, meeting.meeting_id)
 
 

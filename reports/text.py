@@ -17,6 +17,14 @@ def fold(text: str) -> str:
     return " ".join(unicodedata.normalize("NFKC", text).split()).casefold()
 
 
+def mask(phone_number: str) -> str:
+    """A telephone number with its middle hidden: country and area, and the last two digits, stay."""
+    places = [place for place, letter in enumerate(phone_number) if letter.isdigit()]
+    shown_first = 5 if len(places) >= 11 else 3 if len(places) >= 9 else 0
+    hidden = set(places[shown_first:-2])
+    return "".join("*" if place in hidden else letter for place, letter in enumerate(phone_number))
+
+
 @dataclass(frozen=True, slots=True)
 class Numbers:
     """Meeting numbers found in a text, each once and in its order, and what was none (with its line)."""

@@ -1,6 +1,7 @@
 """What the pages share: parsing the filter, answering a page or its fragment, CSV."""
 
 from collections.abc import Callable, Collection, Iterable
+from dataclasses import replace
 from datetime import datetime
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec
@@ -9,12 +10,15 @@ from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django_htmx.middleware import HtmxDetails
 
 from dashboard import filters
 from reports import exports
 from reports.figures import period, rooms
-from reports.filter import Filter
+from reports.filter import NOT_TOLD, Filter
+
+SEES_PHONES = "reports.see_phone_numbers"
 
 P = ParamSpec("P")
 
@@ -41,26 +45,40 @@ def clear_filters(
 
 
 def parse(request: HttpRequest, now: datetime, sorts: Collection[str] = ()) -> Filter:
-    """The request's Filter. Errors: filters.BadFilter."""
-    return filters.parse(request.GET, period.today(now), sorts)
+    """The request's Filter, with what its account may see. Errors: filters.BadFilter."""
+    chosen = filters.parse(request.GET, period.today(now), sorts)
+    masked = not request.user.has_perm(SEES_PHONES)
+    if masked and chosen.phone not in {"", NOT_TOLD}:
+        # Else one could guess at the digits that are not shown.
+        raise filters.BadFilter("phone", chosen.phone, _("your account may not see telephone numbers"))
+    return replace(chosen, masked=masked)
 
 
-def frame(path: str, chosen: Filter, now: datetime, csv_tables: Iterable[str] = ()) -> dict[str, Any]:
-    """What every page with a filter bar shows around its figures: the filter, its chips, its days, its CSV tables.
-
-    The first of csv_tables is the page's own table, and keeps its order.
-    """
-    first, last = period.span(chosen, now)
+def csv_links(chosen: Filter, tables: Iterable[str]) -> list[tuple[str, str]]:
+    """(name, address) of CSV tables under a filter. The first is the page's own table, and keeps its order."""
     links = []
-    for place, name in enumerate(csv_tables):
+    for place, name in enumerate(tables):
         changes = {"page": 1, "compare": False} | ({"sort": ""} if place else {})
         links.append((name, filters.link(reverse(f"{name}-csv"), chosen, **changes)))
+    return links
+
+
+def frame(
+    path: str, chosen: Filter, now: datetime, csv_tables: Iterable[str] = (), parts: Collection[str] | None = None
+) -> dict[str, Any]:
+    """What every page with a filter bar shows around its figures: the filter, its chips, its days, its CSV tables.
+
+    parts: the fields of the filter bar, all of them unless given.
+    """
+    first, last = period.span(chosen, now)
+    links = csv_links(chosen, csv_tables)
+    shown = filters.bar(path, chosen, rooms.choices(chosen.rooms), links, filters.PARTS if parts is None else parts)
     return {
         "filter": chosen,
         "first": first,
         "last": last,
         "chips": filters.chips(path, chosen, rooms.names(chosen.rooms)),
-        "filter_form": filters.bar(path, chosen, rooms.choices(chosen.rooms), links),
+        "filter_form": shown,
     }
 
 

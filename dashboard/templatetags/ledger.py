@@ -8,8 +8,11 @@ from decimal import ROUND_HALF_UP, Decimal
 
 from django import template
 from django.utils.formats import date_format, number_format
+from django.utils.translation import get_language
+from phonenumbers.geodata.locale import LOCALE_DATA
 
 from reports.fields import tidy
+from reports.text import mask
 
 register = template.Library()
 
@@ -22,7 +25,7 @@ def _rounded(value: Decimal, places: int) -> str:
 
 
 @register.filter
-def minutes(seconds: int | timedelta | None) -> str:
+def minutes(seconds: float | timedelta | None) -> str:
     """Seconds as minutes with one decimal."""
     if isinstance(seconds, timedelta):
         seconds = int(seconds.total_seconds())
@@ -33,6 +36,12 @@ def minutes(seconds: int | timedelta | None) -> str:
 def hours(seconds: int | None) -> str:
     """Seconds as hours with one decimal, as on a card."""
     return UNKNOWN if seconds is None else _rounded(Decimal(seconds) / 3600, 1)
+
+
+@register.filter
+def hours2(seconds: int | None) -> str:
+    """Seconds as hours with two decimals, as a table has them."""
+    return UNKNOWN if seconds is None else _rounded(Decimal(seconds) / 3600, 2)
 
 
 @register.filter
@@ -56,7 +65,12 @@ def count(number: int | None) -> str:
 @register.filter
 def percent(share: float | None) -> str:
     """A share as a percentage with one decimal."""
-    return UNKNOWN if share is None else f"{_rounded(Decimal(share) * 100, 1)}%"
+    return UNKNOWN if share is None else f"{_rounded(Decimal(repr(share)) * 100, 1)}%"
+
+
+def tenths_percent(share: float | None) -> str:
+    """A share in percent with one decimal, without the sign: for a column whose header has it."""
+    return UNKNOWN if share is None else _rounded(Decimal(repr(share)) * 100, 1)
 
 
 @register.filter(expects_localtime=True)
@@ -87,3 +101,18 @@ def clock(value: datetime | None) -> str:
 def month(value: date | None) -> str:
     """The month of a day."""
     return UNKNOWN if value is None else date_format(value, "YEAR_MONTH_FORMAT")
+
+
+@register.filter
+def phone(number: str, masked: bool = True) -> str:
+    """A telephone number, in part where the account may not see all of it."""
+    return (mask(number) if masked else number) or UNKNOWN
+
+
+@register.filter
+def country(code: str) -> str:
+    """A country by its ISO 3166 code in the language of the page, as the telephone library names it."""
+    names = LOCALE_DATA.get(code, {})
+    name = names.get((get_language() or "en").partition("-")[0]) or names.get("en") or code
+    # The library writes "*" and a code for a name that is the same in another language.
+    return str(names.get(name[1:], code) if name.startswith("*") else name) or UNKNOWN

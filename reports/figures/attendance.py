@@ -1,12 +1,14 @@
 """Who was in one meeting, and when."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from reports.models import Meeting, Participant
-from reports.summaries import Attendee, Summary, attendees_of, live, visit_span
+from reports.summaries import Attendee, Summary, Visit, attendees_of, live, visit_span
 
 LATE_AFTER = timedelta(minutes=5)
+ORDERS = ("join", "minutes", "name")  # how attendees can be listed; the first is how they come
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,14 +60,34 @@ def of_meeting(meeting: Meeting, now: datetime) -> MeetingAttendance:
     summary = live(meeting, visits, now)
     if not meeting.participants_reported:
         return MeetingAttendance(summary, None, None)
-    presences = []
+    return MeetingAttendance(
+        summary,
+        presences(meeting, visits, summary.used_seconds, now),
+        [stay(visit, meeting.end_time, now) for visit in visits],
+    )
+
+
+def presences(meeting: Meeting, visits: Iterable[Visit], used_seconds: int | None, now: datetime) -> list[Presence]:
+    """The attendees of one meeting with their share of its used time, in order of their first join."""
+    found = []
     for attendee in attendees_of(visits, meeting.end_time, now):
         late = attendee.first_join - meeting.start_time
-        presences.append(
+        found.append(
             Presence(
                 attendee=attendee,
-                share=attendee.seconds / summary.used_seconds if summary.used_seconds else None,
+                share=attendee.seconds / used_seconds if used_seconds else None,
                 late=late if late > LATE_AFTER else None,
             )
         )
-    return MeetingAttendance(summary, presences, [stay(visit, meeting.end_time, now) for visit in visits])
+    return found
+
+
+def ordered(presences: Iterable[Presence], order: str) -> list[Presence]:
+    """Attendees by one of ORDERS: by first join, by minutes (most first), by name; those without a name come last."""
+    match order:
+        case "minutes":
+            return sorted(presences, key=lambda presence: -presence.attendee.seconds)
+        case "name":
+            return sorted(presences, key=lambda presence: (not presence.attendee.key, presence.attendee.key))
+        case _:
+            return list(presences)

@@ -6,6 +6,7 @@ from datetime import date, datetime
 from django.conf import settings
 from django.db.models import Count, Max, Min, Q
 
+from reports.figures.period import today
 from reports.models import Pull, PulledDay, Rejected, Source, TrackedNumber
 
 
@@ -77,3 +78,20 @@ def backlog(now: datetime) -> Backlog:
 def rejected_count() -> int:
     """Records that wait to be read."""
     return Rejected.objects.count()
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """How many of a period's days, up to today, were pulled whole. days: all of them; None: days are not pulled."""
+
+    days: int
+    complete: int | None
+
+
+def of_days(first: date, last: date, now: datetime) -> Coverage:
+    """What is known of the days of a period. Days are the provider's: those that it is asked for."""
+    last = min(last, today(now))
+    count = max(0, (last - first).days + 1)
+    if not settings.UMEET_PULL_DATES:
+        return Coverage(count, None)
+    return Coverage(count, PulledDay.objects.filter(day__range=(first, last)).exclude(complete_at=None).count())

@@ -1,6 +1,7 @@
 """Periods: the presets, and the days a filter really spans."""
 
-from datetime import date, datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
@@ -50,3 +51,41 @@ def span(chosen: Filter, now: datetime) -> tuple[date, date]:
         first = first or min(known["first"] or here, last or here)
         last = last or max(known["last"] or here, here, first)
     return first, last
+
+
+def midnight(day: date, zone: ZoneInfo | None = None) -> datetime:
+    """The moment a local day begins, in UTC."""
+    return datetime(day.year, day.month, day.day, tzinfo=zone or ZoneInfo(settings.TIME_ZONE)).astimezone(UTC)
+
+
+def bounds(chosen: Filter, now: datetime) -> tuple[datetime, datetime]:
+    """The moments between which a filter's period lies: from the first included to the last excluded, in UTC."""
+    first, last = span(chosen, now)
+    return midnight(first), midnight(last + timedelta(days=1))
+
+
+def year_up_to(chosen: Filter, now: datetime) -> Filter:
+    """The same filter over whole months: the twelve that end with the month of the period's last day, or today's.
+
+    A few days say little of a cost by month; and days to come have none.
+    """
+    last = min(span(chosen, now)[1], today(now))
+    end = month_end(last)
+    first = end.replace(day=1)
+    for _ in range(11):
+        first = (first - timedelta(days=1)).replace(day=1)
+    return replace(chosen, first=first, last=end, period="", compare=False)
+
+
+def month_end(day: date) -> date:
+    """The last day of a day's month."""
+    return (day.replace(day=28) + timedelta(days=4)).replace(day=1) - timedelta(days=1)
+
+
+def known_before(chosen: Filter, now: datetime) -> Filter | None:
+    """The previous period, if the ledger reaches back to it; None else: what was never pulled is no comparison."""
+    before = chosen.previous()
+    if before is None or before.first is None:
+        return None
+    begin = Meeting.objects.aggregate(first=Min("local_day"))["first"]
+    return before if begin is not None and begin <= before.first else None

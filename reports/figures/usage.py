@@ -1,17 +1,17 @@
 """Meetings counted and added up: totals, days, and the rows of the meetings table."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db.models import Count, F, Q, Sum, Value
 from django.db.models.functions import Coalesce, NullIf
 
 from reports.figures.period import span
 from reports.filter import Filter
-from reports.models import Meeting, Participant
+from reports.models import Meeting, Participant, TelephonyUsage
 from reports.querysets import MeetingQuerySet
 from reports.summaries import Summary, live
 
@@ -20,30 +20,51 @@ CHUNK = 2000
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """Sums over a selection. Seconds and yuan; unreported meetings are left out of what they do not tell."""
+    """Sums over a selection. Seconds and yuan.
+
+    Meetings that do not tell a figure are left out of its sum. Where there are meetings and none of them
+    tells it, the sum is unknown (None); where there are no meetings, it is zero. Calls are those of the
+    selection's own days, which may be other calls than those of its meetings.
+    """
 
     meetings: int = 0
-    extra: int = 0
+    extra: int | None = 0
     empty: int = 0
     solo: int = 0
     unreported: int = 0
     running: int = 0
-    booked_seconds: int = 0
+    booked_seconds: int | None = 0
     open_seconds: int = 0
-    used_seconds: int = 0
-    attendees: int = 0
-    attendee_seconds: int = 0
-    visits: int = 0
-    calls: int = 0
-    call_seconds: int = 0
-    call_cost: Decimal = Decimal("0.00")
-    unpriced_calls: int = 0
+    used_seconds: int | None = 0
+    attendees: int | None = 0
+    attendee_seconds: int | None = 0
+    visits: int | None = 0
+    calls: int | None = 0
+    call_seconds: int | None = 0
+    call_cost: Decimal | None = Decimal("0.00")
+    unpriced_calls: int | None = 0
 
-    def __add__(self, other: "Totals") -> "Totals":
-        return Totals(*(getattr(self, part.name) + getattr(other, part.name) for part in fields(self)))
+    def grown(self, growth: "Growth") -> "Totals":
+        """With what running meetings add at a moment."""
+        if growth.used_seconds is None:
+            return replace(self, open_seconds=self.open_seconds + growth.open_seconds)
+        return replace(
+            self,
+            open_seconds=self.open_seconds + growth.open_seconds,
+            used_seconds=(self.used_seconds or 0) + growth.used_seconds,
+            attendee_seconds=(self.attendee_seconds or 0) + (growth.attendee_seconds or 0),
+        )
 
 
-SUMS = {
+class Growth(NamedTuple):
+    """What one running meeting adds to the kept sums; used and attendee seconds are None when unreported."""
+
+    open_seconds: int
+    used_seconds: int | None
+    attendee_seconds: int | None
+
+
+MEETING_SUMS = {
     "meetings": Count("pk"),
     "extra": Count("pk", filter=Q(is_extra=True)),
     "empty": Count("pk", filter=Q(state=Meeting.State.EMPTY)),
@@ -51,25 +72,56 @@ SUMS = {
     "unreported": Count("pk", filter=Q(state=Meeting.State.UNREPORTED)),
     "running": Count("pk", filter=Q(end_time=None)),
     "booked": Sum("duration"),
-    "open": Sum("open_seconds"),
+    "opened": Sum("open_seconds"),
     "used": Sum("used_seconds"),
     "people": Sum("attendees"),
     "people_seconds": Sum("attendee_seconds"),
     "stays": Sum("visits"),
-    "dials": Sum("calls"),
-    "dial_seconds": Sum("call_seconds"),
-    "cost": Sum("call_cost"),
-    "unpriced": Sum("unpriced_calls"),
+    # How many tell it at all.
+    "tell_extra": Count("is_extra"),
+    "tell_booked": Count("duration"),
+    "tell_people": Count("attendees"),
+    "tell_calls": Count("calls"),
+}
+CALL_SUMS = {
+    "dials": Count("pk"),
+    "dial_seconds": Sum("duration"),
+    "cost": Sum("total"),
+    "unpriced": Count("pk", filter=Q(total=None)),
 }
 
 
-def _totals(row: Mapping[str, Any]) -> Totals:
-    """A row of SUMS as Totals: a sum over nothing is nothing."""
-    values: list[Any] = []
-    for name in SUMS:
-        nothing = Decimal("0.00") if name == "cost" else 0
-        values.append(nothing if row[name] is None else row[name])
-    return Totals(*values)
+def _totals(row: Mapping[str, Any] | None, calls: Mapping[str, Any] | None) -> Totals:
+    """A row of MEETING_SUMS and one of CALL_SUMS as Totals."""
+    row, calls = row or {}, calls or {}
+    meetings, dials = row.get("meetings", 0), calls.get("dials", 0)
+
+    def told(name: str, by: str) -> int | None:
+        return None if meetings and not row[by] else row.get(name) or 0
+
+    no_calls_told = bool(meetings) and not row["tell_calls"] and not dials
+    cost = calls.get("cost")
+    return Totals(
+        meetings=meetings,
+        extra=told("extra", "tell_extra"),
+        empty=row.get("empty", 0),
+        solo=row.get("solo", 0),
+        unreported=row.get("unreported", 0),
+        running=row.get("running", 0),
+        booked_seconds=told("booked", "tell_booked"),
+        open_seconds=row.get("opened") or 0,
+        used_seconds=told("used", "tell_people"),
+        attendees=told("people", "tell_people"),
+        attendee_seconds=told("people_seconds", "tell_people"),
+        visits=told("stays", "tell_people"),
+        calls=None if no_calls_told else dials,
+        # Calls of which none has a length or a price: the sum is unknown.
+        call_seconds=None
+        if no_calls_told or (dials and calls["dial_seconds"] is None)
+        else calls.get("dial_seconds") or 0,
+        call_cost=None if no_calls_told or (dials and cost is None) else cost or Decimal("0.00"),
+        unpriced_calls=None if no_calls_told else calls.get("unpriced", 0),
+    )
 
 
 def live_summaries(meetings: Sequence[Meeting], now: datetime) -> dict[int, Summary]:
@@ -82,38 +134,44 @@ def live_summaries(meetings: Sequence[Meeting], now: datetime) -> dict[int, Summ
     return {meeting.pk: live(meeting, visits.get(meeting.pk, []), now) for meeting in meetings}
 
 
-def _growing(meetings: MeetingQuerySet, now: datetime) -> Iterator[tuple[date, Totals]]:
-    """What running meetings add to the kept sums at `now`: (their local day, the part that grows)."""
+def _growing(meetings: MeetingQuerySet, now: datetime) -> Iterator[tuple[Meeting, Growth]]:
+    """What each running meeting adds to the kept sums at `now`."""
     running = list(meetings.running())
     summaries = live_summaries(running, now)
     for meeting in running:
         summary = summaries[meeting.pk]
-        yield (
-            meeting.local_day,
-            Totals(
-                open_seconds=summary.open_seconds or 0,
-                used_seconds=summary.used_seconds or 0,
-                attendee_seconds=summary.attendee_seconds or 0,
-            ),
-        )
+        yield meeting, Growth(summary.open_seconds or 0, summary.used_seconds, summary.attendee_seconds)
 
 
 def totals(chosen: Filter, now: datetime) -> Totals:
-    """Everything added up over the meetings of a filter; running ones as they stand at `now`."""
+    """Everything added up over the meetings and calls of a filter; running meetings as they stand at `now`."""
     meetings = Meeting.objects.matching(chosen)
-    result = _totals(meetings.order_by().aggregate(**SUMS))
-    for _, part in _growing(meetings, now):
-        result += part
+    calls = TelephonyUsage.objects.matching(chosen)
+    result = _totals(meetings.order_by().aggregate(**MEETING_SUMS), calls.order_by().aggregate(**CALL_SUMS))
+    for _meeting, growth in _growing(meetings, now):
+        result = result.grown(growth)
     return result
+
+
+def grouped(chosen: Filter, now: datetime, by: str, calls_by: str) -> dict[Any, Totals]:
+    """Totals by a column of Meeting, and of TelephonyUsage for the calls; groups without either are absent."""
+    meetings = Meeting.objects.matching(chosen)
+    calls = TelephonyUsage.objects.matching(chosen)
+    rows = {row[by]: row for row in meetings.order_by().values(by).annotate(**MEETING_SUMS)}
+    call_rows = {row[calls_by]: row for row in calls.order_by().values(calls_by).annotate(**CALL_SUMS)}
+    found = {key: _totals(rows.get(key), call_rows.get(key)) for key in rows.keys() | call_rows.keys()}
+    for meeting, growth in _growing(meetings, now):
+        key = getattr(meeting, by)
+        # A meeting that came in between is told with the next answer.
+        if key in found:
+            found[key] = found[key].grown(growth)
+    return found
 
 
 def days(chosen: Filter, now: datetime) -> list[tuple[date, Totals]]:
     """Totals of each local day of the period, days without a meeting included."""
     first, last = span(chosen, now)
-    meetings = Meeting.objects.matching(chosen)
-    found = {row["local_day"]: _totals(row) for row in meetings.order_by().values("local_day").annotate(**SUMS)}
-    for day, part in _growing(meetings, now):
-        found[day] += part
+    found = grouped(chosen, now, "local_day", "local_day")
     count = (last - first).days + 1
     return [(day, found.get(day, Totals())) for day in (first + timedelta(days=n) for n in range(count))]
 

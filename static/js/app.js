@@ -29,23 +29,82 @@
     }
   });
 
-  // A list that was open stays open when its bar comes anew, and the focus in it stays: HTMX could not
-  // give it to what was still hidden.
+  // A list of many is narrowed by typing a part of a name.
+  const plain = (text) => text.normalize("NFKC").toLowerCase();
+  function narrow(field) {
+    const list = field.closest("[data-narrowed]");
+    const wanted = plain(field.value.trim());
+    let left = 0;
+    for (const choice of list.querySelectorAll("label")) {
+      choice.hidden = !plain(choice.textContent).includes(wanted);
+      if (!choice.hidden) left += 1;
+    }
+    list.querySelector("[data-none]").hidden = left > 0;
+  }
+  document.addEventListener("input", (event) => {
+    if (event.target.matches("[data-narrow]")) narrow(event.target);
+  });
+  document.addEventListener("keydown", (event) => {
+    // Enter would send the form.
+    if (event.key === "Enter" && event.target.matches?.("[data-narrow]")) event.preventDefault();
+  });
+
+  // What was open stays open when the bar comes anew: its lists, the fold, what was typed to narrow a list and how
+  // far it was scrolled. The focus in it stays too: HTMX could not give it to what was still hidden.
+  const FOLDS = "[data-picker][open][id], [data-fold][open]";
   let open = [];
   let focused = "";
   document.addEventListener("htmx:beforeSwap", () => {
-    open = [...document.querySelectorAll("[data-picker][open]")].map((picker) => picker.id);
+    open = [...document.querySelectorAll(FOLDS)].map((fold) => ({
+      id: fold.id,
+      narrowed: fold.querySelector(":scope > [data-narrowed] > [data-narrow]")?.value,
+      scrolled: fold.querySelector(":scope > .picker-list")?.scrollTop,
+    }));
     focused = document.activeElement.id;
   });
   document.addEventListener("htmx:afterSwap", () => {
-    for (const id of open) {
-      const picker = document.getElementById(id);
-      if (!picker) continue;
-      picker.open = true;
-      const field = focused && document.getElementById(focused);
-      if (picker.contains(field)) field.focus({ preventScroll: true });
+    for (const { id, narrowed, scrolled } of open) {
+      const fold = document.getElementById(id);
+      if (!fold) continue;
+      fold.open = true;
+      const field = fold.querySelector(":scope > [data-narrowed] > [data-narrow]");
+      if (field && narrowed) {
+        field.value = narrowed;
+        narrow(field);
+      }
+      const list = fold.querySelector(":scope > .picker-list");
+      if (list && scrolled) list.scrollTop = scrolled;
+      const focus = focused && document.getElementById(focused);
+      if (focus && fold.contains(focus)) focus.focus({ preventScroll: true });
     }
   });
+
+  // The style sheet keeps the fold open on a wide screen; where a browser cannot do that, this does.
+  const wide = window.matchMedia("(width >= 768px)");
+  function unfold() {
+    if (CSS.supports("selector(::details-content)")) return;
+    for (const fold of document.querySelectorAll("[data-fold]")) {
+      if (wide.matches) fold.open = true;
+    }
+  }
+
+  // Rows that scroll sideways show what is chosen in them.
+  function showChosen() {
+    for (const row of document.querySelectorAll("[data-scroll-row]")) {
+      const chosen = row.querySelector("[aria-current]");
+      if (!chosen) continue;
+      const place = chosen.getBoundingClientRect();
+      const around = row.getBoundingClientRect();
+      row.scrollLeft += place.left + place.width / 2 - (around.left + around.width / 2);
+    }
+  }
+  for (const name of ["DOMContentLoaded", "htmx:afterSettle"]) {
+    document.addEventListener(name, () => {
+      unfold();
+      showChosen();
+    });
+  }
+  wide.addEventListener("change", unfold);
 
   document.addEventListener("click", (event) => {
     for (const picker of document.querySelectorAll("[data-picker][open]")) {
@@ -53,24 +112,46 @@
     }
   });
 
-  // Keys ----------------------------------------------------------------------------------------
-
   document.addEventListener("keydown", (event) => {
-    if (event.key === "Escape") {
-      const picker = event.target.closest?.("[data-picker][open]");
-      if (picker) {
-        picker.open = false;
-        picker.querySelector("summary").focus();
-      }
-      return;
+    const picker = event.key === "Escape" && event.target.closest?.("[data-picker][open]");
+    if (!picker) return;
+    picker.open = false;
+    picker.querySelector("summary").focus();
+  });
+
+  // What lies outside #results ---------------------------------------------------------------
+
+  // The links to the other pages take the filter along, and the language form comes back to the address:
+  // both follow the address bar.
+  function followAddress() {
+    const keeps = document.querySelector("[data-nav-keeps]")?.dataset.navKeeps.split(" ") ?? [];
+    const here = new URLSearchParams(window.location.search);
+    const kept = new URLSearchParams([...here].filter(([name, value]) => keeps.includes(name) && value !== ""));
+    const [active] = document.querySelectorAll("[data-nav-keeps] [aria-current]");
+    for (const link of document.querySelectorAll("[data-nav]")) {
+      // From a page without this filter none goes along.
+      if (active && !("nav" in active.dataset)) break;
+      link.search = kept.toString();
     }
-    if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
-    if (event.target.closest?.("input, select, textarea, [contenteditable]")) return;
-    const search = document.querySelector("[data-search]");
-    if (!search) return;
-    event.preventDefault();
-    search.focus();
-    search.select();
+    for (const field of document.querySelectorAll("[data-here]")) {
+      field.value = window.location.pathname + window.location.search;
+    }
+  }
+  for (const name of ["htmx:pushedIntoHistory", "htmx:replacedInHistory"]) {
+    document.addEventListener(name, followAddress);
+  }
+
+  // How many results there are now, for those who do not see it. Who did not ask is told nothing.
+  document.addEventListener("htmx:afterSettle", (event) => {
+    const { target, requestConfig } = event.detail;
+    if (target?.id !== "results" || !requestConfig?.triggeringEvent) return;
+    const line = document.getElementById("announcement");
+    const text = target.querySelector("[data-result-count]")?.textContent.replace(/\s+/g, " ").trim() ?? "";
+    // The same text again is said again only if it left in between.
+    line.textContent = "";
+    window.setTimeout(() => {
+      line.textContent = text;
+    }, 100);
   });
 
   // Requests ------------------------------------------------------------------------------------

@@ -1,7 +1,8 @@
 // Draws every <canvas data-chart="ID"> from the JSON in <script id="ID" type="application/json">:
 //   kind      "bar" or "line"
 //   labels    texts along the x axis
-//   datasets  [{label, data, links?, tone?}]; tone 1 to 7 picks a colour, "muted" is the grey of a comparison
+//   axis      "day" or "month": the labels are such, as 2026-01-31 or 2026-01, and are written as the language does
+//   datasets  [{label, data, links?, tone?, kind?}]; tone 1 to 7 picks a colour, "muted" is the grey of a comparison
 //   links     addresses, one a label: a click goes there (those of a dataset come first)
 //   unit      text after a number; currency: its code, as CNY; stacked: true piles the bars
 // Colours stand in app.css, once for charts and page.
@@ -36,9 +37,10 @@
     const tone =
       given.tone === "muted" ? colour.muted : colour.tones[((given.tone ?? index + 1) - 1) % TONES];
     const common = { label: given.label, data: given.data, backgroundColor: tone, borderColor: tone };
-    if (data.kind === "line") {
+    if ((given.kind ?? data.kind) === "line") {
       return {
         ...common,
+        type: "line",
         borderWidth: 2,
         borderDash: given.tone === "muted" ? [4, 3] : [],
         pointRadius: given.data.length > 45 ? 0 : 2,
@@ -48,6 +50,25 @@
       };
     }
     return { ...common, borderWidth: 0, borderRadius: 1, categoryPercentage: 0.8, barPercentage: 0.9, maxBarThickness: 48 };
+  }
+
+  // Days and months as the language writes them: short along the axis, in full above the values. Labels are
+  // local days already; read as UTC and written as UTC they stay what they are.
+  function labelFormats(axis) {
+    const write = (options) => {
+      const format = new Intl.DateTimeFormat(root.lang || undefined, { timeZone: "UTC", ...options });
+      return (label) => format.format(new Date(axis === "month" ? `${label}-01` : label));
+    };
+    if (axis === "day") {
+      return [
+        write({ month: "short", day: "numeric" }),
+        write({ weekday: "short", year: "numeric", month: "short", day: "numeric" }),
+      ];
+    }
+    if (axis === "month") {
+      return [write({ year: "2-digit", month: "short" }), write({ year: "numeric", month: "long" })];
+    }
+    return [(label) => label, (label) => label];
   }
 
   // The address behind the point under the pointer, else behind its column.
@@ -68,6 +89,7 @@
     const axis = numberFormat(data, { minimumFractionDigits: 0, maximumFractionDigits: 2 });
     const short = numberFormat(data, { notation: "compact", minimumFractionDigits: 0, maximumFractionDigits: 1 });
     const unit = data.unit ? `\u00a0${data.unit}` : "";
+    const [brief, whole] = labelFormats(data.axis);
     const font = { family: colour.font, size: 12 };
     const still = window.matchMedia("(prefers-reduced-motion: reduce)").matches;
 
@@ -96,7 +118,15 @@
             stacked: Boolean(data.stacked),
             grid: { display: false },
             border: { color: colour.line },
-            ticks: { color: colour.text, font, maxRotation: 0, autoSkipPadding: 16 },
+            ticks: {
+              color: colour.text,
+              font,
+              maxRotation: 0,
+              autoSkipPadding: 16,
+              callback(value) {
+                return brief(this.getLabelForValue(value));
+              },
+            },
           },
           y: {
             stacked: Boolean(data.stacked),
@@ -140,6 +170,7 @@
             titleFont: { ...font, weight: "600" },
             bodyFont: font,
             callbacks: {
+              title: (items) => (items.length ? whole(items[0].label) : ""),
               label: (item) =>
                 item.raw === null ? "" : ` ${item.dataset.label}: ${full.format(item.parsed.y)}${unit}`,
             },

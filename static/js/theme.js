@@ -15,8 +15,20 @@
     // Stays at auto.
   }
 
+  // Paper is light. The charts are pictures: they are drawn anew, and at once.
+  let printing = false;
+  function print(event) {
+    printing = event.type === "beforeprint";
+    apply();
+    queueMicrotask(() => {
+      for (const chart of Object.values(window.Chart?.instances ?? {})) chart.update("none");
+    });
+  }
+  window.addEventListener("beforeprint", print);
+  window.addEventListener("afterprint", print);
+
   function apply() {
-    const dark = choice === "dark" || (choice !== "light" && systemDark.matches);
+    const dark = !printing && (choice === "dark" || (choice !== "light" && systemDark.matches));
     root.dataset.bsTheme = dark ? "dark" : "light";
     for (const button of document.querySelectorAll("[data-theme-choice]")) {
       button.setAttribute("aria-pressed", String(button.dataset.themeChoice === choice));

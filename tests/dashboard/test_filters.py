@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from dashboard import filters
 from reports.figures import period
 from reports.filter import STATES, Filter
+from reports.text import fold
 
 TODAY = date(2026, 3, 31)
 SORTS = ("start_time", "topic")
@@ -77,13 +78,18 @@ texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x0
     state=st.sampled_from(["", *STATES]),
     extra=st.none() | st.booleans(),
     calls=st.none() | st.booleans(),
+    weekday=st.none() | st.integers(1, 7),
+    hour=st.none() | st.integers(0, 23),
+    call=st.tuples(texts, texts, texts),
+    name=st.none() | texts.map(fold),
     compare=st.booleans(),
     sort=st.sampled_from(["", "topic", "-start_time"]),
     page=st.integers(1, 999),
 )
-def test_every_filter_survives_the_address_bar(span, rooms, q, state, extra, calls, compare, sort, page):
+def test_every_filter_survives_the_address_bar(span, call, **parts):
     first, last, preset = span
-    chosen = Filter(first, last, rooms, q, state, extra, calls, sort, page, compare, preset)
+    kind, country, phone = call
+    chosen = Filter(first=first, last=last, period=preset, type=kind, country=country, phone=phone, **parts)
     assert parse(filters.to_query(chosen)) == chosen
 
 

@@ -1,0 +1,202 @@
+"""Attendance by display name: all of them, and one."""
+
+from dataclasses import replace
+from urllib.parse import quote
+
+from django.core.paginator import Paginator
+from django.http import Http404, HttpResponse
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_safe
+
+from dashboard import cards, charts, filters, tables
+from dashboard.pages import base
+from dashboard.tables import Cell, Spec, Table
+from dashboard.templatetags import ledger
+from reports.figures import people as figures
+from reports.figures import period
+from reports.figures.people import Attended, Person
+from reports.filter import Filter
+from reports.models import Participant
+from reports.text import fold
+
+ROWS_A_PAGE = 50
+
+
+def person_url(key: str, chosen: Filter | None = None, **changes: object) -> str:
+    """The page of a display name, under a filter. A blank stands for those without a name."""
+    # Browsers take `.` and `..` for folders; a blank after them changes no name and keeps them.
+    shown = f"{key} " if key in {"", ".", ".."} else key
+    path = reverse("person", kwargs={"name": "NAME"}).replace("NAME", quote(shown, safe=""))
+    return filters.link(path, chosen, **{"sort": "", "q": "", **changes}) if chosen else path
+
+
+def shown_name(name: str) -> str:
+    """A name as a page writes it."""
+    return name or _("(no name)")
+
+
+def specs() -> list[Spec]:
+    """The columns of the table of names."""
+    return [
+        Spec("name", _("Display name")),
+        Spec("meetings", _("Meetings"), True),
+        Spec("visits", _("Visits"), True),
+        Spec("minutes", _("Attended"), True, _("min")),
+        Spec("mean_minutes", _("A meeting"), True, _("min"), sortable=False),
+        Spec("late", _("Late"), True),
+        Spec("late_percent", _("Late"), True, "%"),
+        Spec("last", _("Last seen")),
+    ]
+
+
+def cells(person: Person, chosen: Filter, most: Person) -> list[Cell]:
+    """A display name as a row of `specs`."""
+    return [
+        Cell(shown_name(person.name), person_url(person.key, chosen)),
+        Cell(ledger.count(person.meetings), bar=tables.bar(person.meetings, most.meetings)),
+        Cell(ledger.count(person.visits)),
+        Cell(ledger.minutes(person.seconds), bar=tables.bar(person.seconds, most.seconds)),
+        Cell(ledger.minutes(person.mean_seconds)),
+        Cell(ledger.count(person.late)),
+        Cell(ledger.tenths_percent(person.late_share), bar=tables.bar(person.late_share, 1)),
+        Cell(ledger.moment(timezone.localtime(person.last)) if person.last else ledger.UNKNOWN),
+    ]
+
+
+@require_safe
+@base.clear_filters
+def people(request: base.HtmxHttpRequest) -> HttpResponse:
+    """The display names in the meetings of a filter, fifty a page."""
+    now = timezone.now()
+    chosen = base.parse(request, now, figures.PERSON_SORTS)
+    path = reverse("people")
+    rows = figures.people(chosen, now)
+    page = Paginator(rows, ROWS_A_PAGE).get_page(chosen.page)
+    columns = tables.columns(path, chosen, specs(), figures.PERSON_DEFAULT_SORT)
+    most = Person(
+        "",
+        meetings=max((one.meetings for one in rows), default=0),
+        seconds=max((one.seconds for one in rows), default=0),
+    )
+    by_name = bool(chosen.q) and any(fold(chosen.q) in one.key for one in rows)
+    frame = base.frame(path, chosen, now)
+    frame["filter_form"]["csv_links"] = base.csv_links(
+        replace(chosen, sort=""), ("attendees", "participants", "meetings")
+    )
+    context = {
+        **frame,
+        "page": page,
+        "by_name": by_name,
+        "table": Table(
+            "people",
+            _("People"),
+            columns,
+            [tables.aligned(cells(one, chosen, most), columns) for one in page.object_list],
+        ),
+        "pager": tables.pager(path, chosen, page.number, page.paginator.num_pages),
+    }
+    return base.answer(request, "people/people.html", "people/_fragment.html", context)
+
+
+def attended_specs() -> list[Spec]:
+    """The columns of the meetings that one name attended, named as in attendees.csv."""
+    return [
+        Spec("start_time", _("Start")),
+        Spec("topic", _("Topic")),
+        Spec("room", _("Room")),
+        Spec("first_join", _("First join")),
+        Spec("last_leave", _("Last leave")),
+        Spec("visits", _("Visits"), True),
+        Spec("minutes", _("Attended"), True, _("min")),
+        Spec("presence_percent", _("Presence"), True, "%"),
+        Spec("late_minutes", _("Late"), True, _("min")),
+    ]
+
+
+def attended_cells(one: Attended) -> list[Cell]:
+    """One attended meeting as a row of `attended_specs`."""
+    meeting, presence = one
+    attendee, late = presence.attendee, presence.late
+    left = ledger.clock(timezone.localtime(attendee.last_leave))
+    return [
+        Cell(ledger.moment(timezone.localtime(meeting.start_time))),
+        Cell(str(meeting), reverse("meeting", args=[meeting.pk])),
+        Cell(str(meeting.room) if meeting.room else _("unknown room")),
+        Cell(ledger.clock(timezone.localtime(attendee.first_join))),
+        Cell(left, note=_("provisional") if attendee.provisional else ""),
+        Cell(ledger.count(attendee.visits)),
+        Cell(ledger.minutes(attendee.seconds)),
+        Cell(ledger.tenths_percent(presence.share)),
+        Cell(ledger.minutes(late) if late else ""),
+    ]
+
+
+@require_safe
+@base.clear_filters
+def person(request: base.HtmxHttpRequest, name: str) -> HttpResponse:
+    """The meetings of one display name. The name in the address is folded as names are when they are compared."""
+    now = timezone.now()
+    key = fold(name)
+    if not Participant.objects.filter(name_key=key).exists():
+        raise Http404
+    asked = base.parse(request, now)
+    chosen = replace(asked, name=key)
+    path = person_url(key)
+    rows = list(figures.attended(chosen, now))
+    sums = figures.person(rows, key)
+    year = period.year_up_to(chosen, now)
+    months = figures.by_month(figures.attended(year, now), *period.span(year, now))
+    before = period.known_before(chosen, now)
+    past = figures.person(figures.attended(before, now), key) if before else Person(key)
+    against = cards.against(before, chosen)
+    page = Paginator(rows, ROWS_A_PAGE).get_page(chosen.page)
+    columns = tables.plain_columns(attended_specs())
+    spelled = (
+        sums.name or Participant.objects.filter(name_key=key).order_by("-join_time").values_list("name", flat=True)[0]
+    )
+    frame = base.frame(path, asked, now)
+    frame["filter_form"]["csv_links"] = base.csv_links(chosen, ("attendees", "participants", "meetings"))
+    late = _("%(minutes)s min in all") % {"minutes": ledger.minutes(sums.late_seconds)}
+    context = {
+        **frame,
+        "name": shown_name(" ".join(spelled.split())),
+        "cards": [
+            cards.compared(
+                "meetings",
+                _("Meetings"),
+                sums.meetings,
+                past.meetings,
+                ledger.count,
+                against,
+                url=filters.link(reverse("meetings"), chosen, compare=False),
+            ),
+            cards.compared(
+                "attended_hours", _("Attended hours"), sums.seconds, past.seconds, ledger.hours, against, unit=_("h")
+            ),
+            cards.compared(
+                "mean_minutes",
+                _("Minutes a meeting"),
+                sums.mean_seconds,
+                past.mean_seconds,
+                ledger.minutes,
+                against,
+                unit=_("min"),
+            ),
+            cards.compared("visits", _("Visits"), sums.visits, past.visits, ledger.count, against),
+            cards.compared("late", _("Joined late"), sums.late, past.late, ledger.count, against, hint=late),
+        ],
+        "chart": charts.attendance_by_month(
+            months, replace(year, name=None), path, filters.link(reverse("attendees-csv"), year)
+        ),
+        "page": page,
+        "table": Table(
+            "attended",
+            _("Meetings"),
+            columns,
+            [tables.aligned(attended_cells(one), columns) for one in page.object_list],
+        ),
+        "pager": tables.pager(path, asked, page.number, page.paginator.num_pages),
+    }
+    return base.answer(request, "person/person.html", "person/_fragment.html", context)

@@ -1,0 +1,140 @@
+"""The rooms compared."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from django.http import HttpResponse
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_safe
+
+from dashboard import filters, tables
+from dashboard.pages import base
+from dashboard.tables import Cell, Spec, Table
+from dashboard.templatetags import ledger
+from reports.figures import usage
+from reports.figures.room_usage import ROOM_DEFAULT_SORT, ROOM_SORTS, RoomUsage, room_usage
+from reports.figures.usage import Totals
+from reports.filter import Filter
+
+TOP = 8
+
+
+def specs() -> list[Spec]:
+    """The columns of the table, named as in rooms.csv."""
+    return [
+        Spec("room", _("Room")),
+        Spec("capacity", _("Seats"), True),
+        Spec("meetings", _("Meetings"), True),
+        Spec("extra_meetings", _("Extra"), True),
+        Spec("empty_meetings", _("Empty"), True),
+        Spec("solo_meetings", _("Solo"), True),
+        Spec("booked_hours", _("Booked"), True, _("h")),
+        Spec("open_hours", _("Open"), True, _("h")),
+        Spec("used_hours", _("Used"), True, _("h")),
+        Spec("utilisation_percent", _("Utilisation"), True, "%"),
+        Spec("attendees", _("Attendees"), True),
+        Spec("attendee_hours", _("Attendee hours"), True, _("h")),
+        Spec("calls", _("Calls"), True),
+        Spec("call_minutes", _("Call time"), True, _("min")),
+        Spec("call_cost", _("Call cost"), True, "¥"),
+    ]
+
+
+def room_url(host_id: str, chosen: Filter, **changes: object) -> str:
+    """The page of a room under the rest of a filter."""
+    return filters.link(reverse("room", args=[host_id]), chosen, rooms=(), sort="", **changes)
+
+
+def _most(rows: Sequence[RoomUsage], name: str) -> float:
+    values = [float(value) for one in rows if one.room and (value := getattr(one.totals, name)) is not None]
+    return max(values, default=0.0)
+
+
+def _sums(totals: Totals) -> dict[str, str]:
+    """The figures of a row or of the foot, by column."""
+    return {
+        "meetings": ledger.count(totals.meetings),
+        "extra_meetings": ledger.count(totals.extra),
+        "empty_meetings": ledger.count(totals.empty),
+        "solo_meetings": ledger.count(totals.solo),
+        "booked_hours": ledger.hours2(totals.booked_seconds),
+        "open_hours": ledger.hours2(totals.open_seconds),
+        "used_hours": ledger.hours2(totals.used_seconds),
+        "attendees": ledger.count(totals.attendees),
+        "attendee_hours": ledger.hours2(totals.attendee_seconds),
+        "calls": ledger.count(totals.calls),
+        "call_minutes": ledger.minutes(totals.call_seconds),
+        "call_cost": ledger.money(totals.call_cost),
+    }
+
+
+def table_of(rows: Sequence[RoomUsage], columns: Sequence[tables.Column], chosen: Filter, table_id: str) -> Table:
+    """Rooms as a table: names lead to the room, counts to its meetings."""
+    meetings, telephony = reverse("meetings"), reverse("telephony")
+    longest = {name: _most(rows, name) for name in ("meetings", "used_seconds", "call_cost")}
+    bars = {"meetings": "meetings", "used_hours": "used_seconds", "call_cost": "call_cost"}
+    narrowed: dict[str, dict[str, Any]] = {
+        "meetings": {},
+        "extra_meetings": {"extra": True},
+        "empty_meetings": {"state": "empty"},
+        "solo_meetings": {"state": "solo"},
+    }
+
+    def cell(one: RoomUsage, name: str) -> Cell:
+        if name == "room":
+            if one.room is None:
+                return Cell(_("unknown room"))
+            note = _("temporary") if one.room.temporary else ""
+            return Cell(str(one.room), room_url(one.host_id, chosen), note=note)
+        if name == "capacity":
+            return Cell(ledger.count(one.capacity))
+        if name == "utilisation_percent":
+            return Cell(ledger.tenths_percent(one.utilisation), bar=tables.bar(one.utilisation, 1))
+        text = _sums(one.totals)[name]
+        url = ""
+        if one.room and name in narrowed and text not in {"0", ledger.UNKNOWN}:
+            url = filters.link(meetings, chosen, rooms=(one.host_id,), sort="", compare=False, **narrowed[name])
+        if one.room and name == "calls" and one.totals.calls:
+            url = filters.link(telephony, chosen, rooms=(one.host_id,), sort="", compare=False)
+        value = getattr(one.totals, bars[name]) if name in bars else None
+        return Cell(text, url, tables.bar(value, longest[bars[name]]) if name in bars else "")
+
+    return Table(
+        id=table_id,
+        title=_("Rooms"),
+        columns=columns,
+        rows=[tables.aligned([cell(one, column.name) for column in columns], columns) for one in rows],
+    )
+
+
+@require_safe
+@base.clear_filters
+def rooms(request: base.HtmxHttpRequest) -> HttpResponse:
+    """Every room of the selection with its figures."""
+    now = timezone.now()
+    chosen = base.parse(request, now, ROOM_SORTS)
+    path = reverse("rooms")
+    rows = room_usage(chosen, now)
+    table = table_of(rows, tables.columns(path, chosen, specs(), ROOM_DEFAULT_SORT), chosen, "rooms")
+    sums = _sums(usage.totals(chosen, now))
+    foot = tables.aligned([Cell(sums.get(spec.name, "")) for spec in specs()], table.columns)
+    foot[0] = Cell(_("All"))
+    context = {
+        **base.frame(path, chosen, now, ("rooms", "meetings", "days", "hours")),
+        "table": replace(table, foot=foot),
+        "count": len(rows),
+    }
+    return base.answer(request, "rooms/rooms.html", "rooms/_fragment.html", context)
+
+
+def top_rooms(chosen: Filter, now: datetime) -> Table:
+    """The rooms that were used most."""
+    wanted = {"room", "meetings", "used_hours", "utilisation_percent"}
+    columns = tables.plain_columns([spec for spec in specs() if spec.name in wanted])
+    rows = room_usage(replace(chosen, sort="-used_hours"), now)
+    shown = [one for one in rows if one.room and one.totals.meetings][:TOP]
+    return replace(table_of(shown, columns, chosen, "top-rooms"), title=_("Most used rooms"))

@@ -1,0 +1,114 @@
+"""How a CSV table is written: values, the guard against formulas, the stream of bytes, its file name.
+
+Rows are streamed: memory does not grow with their number.
+"""
+
+import codecs
+import csv
+import io
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import ROUND_HALF_UP, Decimal
+from itertools import islice
+from zoneinfo import ZoneInfo
+
+from reports.fields import tidy
+from reports.filter import Filter
+
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+Row = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """One CSV table: its name, its columns in order, the columns that hold free text, and its rows."""
+
+    name: str
+    columns: tuple[str, ...]
+    texts: frozenset[str]
+    sorts: frozenset[str]
+    rows: Callable[[Filter, datetime], Iterator[Row]]
+
+
+# How values are written: "" is unknown ---------------------------------------------------------------
+
+
+def tenths(value: Decimal) -> str:
+    return str(value.quantize(Decimal("0.1"), ROUND_HALF_UP))
+
+
+def minutes(seconds: int | None) -> str:
+    """Seconds as minutes with one decimal."""
+    return "" if seconds is None else tenths(Decimal(seconds) / 60)
+
+
+def hours(seconds: int | None) -> str:
+    """Seconds as hours with two decimals."""
+    return "" if seconds is None else str((Decimal(seconds) / 3600).quantize(Decimal("0.01"), ROUND_HALF_UP))
+
+
+def money(amount: Decimal | None) -> str:
+    """Yuan, two decimals or more as exact."""
+    return "" if amount is None else format(tidy(amount), "f")
+
+
+def count(number: int | None) -> str:
+    return "" if number is None else str(number)
+
+
+def truth(value: bool | None) -> str:
+    """1, 0 or unknown, as the API writes it."""
+    return "" if value is None else str(int(value))
+
+
+def moment(value: datetime | None, zone: ZoneInfo) -> str:
+    """ISO 8601 with the local zone's offset, whole seconds."""
+    return "" if value is None else value.astimezone(zone).isoformat(timespec="seconds")
+
+
+def percent(share: float | None) -> str:
+    """A share as a percentage with one decimal."""
+    return "" if share is None else tenths(Decimal(repr(share)) * 100)
+
+
+# The one writer ----------------------------------------------------------------------------------------
+
+
+def write(table: Table, chosen: Filter, now: datetime, *, bom: bool = True, raw: bool = False) -> Iterator[bytes]:
+    """The table as CSV: UTF-8, CRLF, header always, in pieces of some kilobytes.
+
+    bom: begin with a byte order mark, without which Excel takes UTF-8 for something else. raw: leave
+    texts as they are; else one that a spreadsheet would run as a formula gets a leading apostrophe.
+    """
+    guarded = [place for place, column in enumerate(table.columns) if column in table.texts and not raw]
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\r\n")
+    writer.writerow(table.columns)
+    yield (codecs.BOM_UTF8 if bom else b"") + buffer.getvalue().encode()
+    rows = table.rows(chosen, now)
+    while chunk := list(islice(rows, 200)):
+        buffer.seek(0)
+        buffer.truncate()
+        for row in chunk:
+            if any(row[place].startswith(FORMULA) for place in guarded):
+                row = tuple(
+                    f"'{value}" if place in guarded and value.startswith(FORMULA) else value
+                    for place, value in enumerate(row)
+                )
+            writer.writerow(row)
+        yield buffer.getvalue().encode()
+
+
+def file_name(table: Table, chosen: Filter, first: str, last: str) -> str:
+    """Table, period and filter as a file name of plain characters."""
+    parts = [table.name, first, last, *chosen.rooms[:3], chosen.state]
+    parts += [f"more{len(chosen.rooms) - 3}"] if len(chosen.rooms) > 3 else []
+    parts += [f"extra{int(chosen.extra)}"] if chosen.extra is not None else []
+    parts += [f"calls{int(chosen.calls)}"] if chosen.calls is not None else []
+    parts += ["search"] if chosen.q else []
+    words = (
+        "".join(letter if letter.isalnum() and letter.isascii() else "-" for letter in part) for part in parts if part
+    )
+    return "_".join(words)[:150] + ".csv"

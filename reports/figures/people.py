@@ -1,0 +1,158 @@
+"""Attendance by display name, over many meetings.
+
+A display name is what somebody typed when they joined: two people may share one, and one person may have
+several. Nothing here is called a person's identity.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from itertools import islice
+from typing import NamedTuple
+
+from reports.figures.attendance import Presence, presences
+from reports.figures.usage import meetings
+from reports.filter import Filter
+from reports.models import Meeting, Participant
+from reports.summaries import live
+from reports.text import fold
+
+CHUNK = 500
+
+
+class Stay(NamedTuple):
+    """One visit as little as it needs to be."""
+
+    name: str
+    join_time: datetime
+    leave_time: datetime | None
+
+
+class Attended(NamedTuple):
+    """One attendee of one meeting."""
+
+    meeting: Meeting
+    presence: Presence
+
+
+def attended(chosen: Filter, now: datetime) -> Iterator[Attended]:
+    """Every attendee of every meeting of a filter: meetings in the filter's order, attendees by first join.
+
+    With a name in the filter, that name's alone; their share is of the whole meeting all the same.
+    Memory does not grow with their number.
+    """
+    stream = meetings(chosen).filter(participants_reported=True).iterator(chunk_size=CHUNK)
+    while chunk := list(islice(stream, CHUNK)):
+        visits: dict[int, list[Stay]] = {}
+        rows = Participant.objects.filter(meeting__in=[meeting.pk for meeting in chunk]).order_by("meeting", "place")
+        # Of a running meeting the whole is needed, since its used time is computed here.
+        if chosen.name is not None and all(meeting.end_time for meeting in chunk):
+            rows = rows.filter(name_key=chosen.name)
+        for meeting_id, name, join_time, leave_time in rows.values_list(
+            "meeting_id", "name", "join_time", "leave_time"
+        ):
+            visits.setdefault(meeting_id, []).append(Stay(name, join_time, leave_time))
+        for meeting in chunk:
+            stays = visits.get(meeting.pk, [])
+            used = meeting.used_seconds if meeting.end_time else live(meeting, stays, now).used_seconds
+            for presence in presences(meeting, stays, used, now):
+                if chosen.name is None or presence.attendee.key == chosen.name:
+                    yield Attended(meeting, presence)
+
+
+@dataclass(slots=True)
+class Person:
+    """One display name over the meetings of a selection. seconds: attendance, late_seconds: of the late ones."""
+
+    key: str
+    name: str = ""
+    meetings: int = 0
+    visits: int = 0
+    seconds: int = 0
+    late: int = 0
+    late_seconds: int = 0
+    first: datetime | None = None
+    last: datetime | None = None
+
+    @property
+    def late_share(self) -> float | None:
+        """Meetings joined late ÷ meetings."""
+        return self.late / self.meetings if self.meetings else None
+
+    @property
+    def mean_seconds(self) -> float | None:
+        """Attendance a meeting."""
+        return self.seconds / self.meetings if self.meetings else None
+
+    def add(self, one: Attended) -> None:
+        """Count one more meeting. The newest spelling of the name is the one shown."""
+        attendee = one.presence.attendee
+        self.meetings += 1
+        self.visits += attendee.visits
+        self.seconds += attendee.seconds
+        if one.presence.late is not None:
+            self.late += 1
+            self.late_seconds += int(one.presence.late.total_seconds())
+        if self.last is None or attendee.first_join >= self.last:
+            self.name, self.last = attendee.name, attendee.first_join
+        if self.first is None or attendee.first_join < self.first:
+            self.first = attendee.first_join
+
+
+PERSON_SORTS = {
+    "name": lambda one: one.key,
+    "meetings": lambda one: one.meetings,
+    "visits": lambda one: one.visits,
+    "minutes": lambda one: one.seconds,
+    "late": lambda one: one.late,
+    "late_percent": lambda one: one.late_share or 0,
+    "last": lambda one: one.last,
+}
+PERSON_DEFAULT_SORT = "-meetings"
+
+
+def people(chosen: Filter, now: datetime) -> list[Person]:
+    """The display names in the meetings of a filter, in its order.
+
+    Where some of the names contain what is searched for, those alone: who looks for a name means the
+    name. Else the search was for a topic or a number, and everybody in those meetings is there.
+    """
+    found: dict[str, Person] = {}
+    for one in attended(replace(chosen, sort=""), now):  # the sort is of people, not of their meetings
+        key = one.presence.attendee.key
+        found.setdefault(key, Person(key)).add(one)
+    rows = list(found.values())
+    if chosen.q:
+        wanted = fold(chosen.q)
+        named = [person for person in rows if wanted in person.key]
+        rows = named or rows
+    return in_order(rows, chosen.sort or PERSON_DEFAULT_SORT)
+
+
+def in_order(rows: list[Person], sort: str) -> list[Person]:
+    """People by one column of PERSON_SORTS, `-` in front for descending; ties by name."""
+    rows.sort(key=lambda one: one.key)
+    rows.sort(key=PERSON_SORTS[sort.removeprefix("-")], reverse=sort.startswith("-"))
+    return rows
+
+
+def person(rows: Iterable[Attended], key: str) -> Person:
+    """One display name's sums over what `attended` gave."""
+    found = Person(key)
+    for one in rows:
+        found.add(one)
+    return found
+
+
+def by_month(rows: Iterable[Attended], first: date, last: date) -> list[tuple[date, Person]]:
+    """The same rows by the month of their meetings' local day; months without a meeting included."""
+    found: dict[date, Person] = {}
+    month = first.replace(day=1)
+    while month <= last:
+        found[month] = Person("")
+        month = (month.replace(day=28) + timedelta(days=4)).replace(day=1)
+    for one in rows:
+        month = one.meeting.local_day.replace(day=1)
+        if month in found:
+            found[month].add(one)
+    return list(found.items())
