@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 
 from dashboard.filters import link
 from dashboard.templatetags import ledger
+from reports.csvtable import hours as written_hours
 from reports.figures import telephony
 from reports.figures.people import Person
 from reports.figures.period import month_end
@@ -42,8 +43,8 @@ def type_label(kind: str) -> str:
 
 
 def _hours(seconds: int | None) -> float | None:
-    """Seconds as hours to two places, as the CSV has them."""
-    return None if seconds is None else round(seconds / 3600, 2)
+    """Seconds as hours to two places, rounded as the table and the CSV are."""
+    return None if seconds is None else float(written_hours(seconds))
 
 
 Days = Sequence[tuple[date, Totals]]

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest
-from django.urls import NoReverseMatch, reverse
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
@@ -55,10 +55,7 @@ def _nav(request: HttpRequest) -> list[dict[str, Any]]:
     )
     items = []
     for name, label, key in places:
-        try:
-            url = reverse(name)
-        except NoReverseMatch:
-            url = f"/{name}/"
+        url = reverse(name)
         active = request.path == url if url == "/" else request.path.startswith(url)
         items.append({"url": url, "label": label, "active": active, "key": key, "filtered": name not in UNFILTERED})
     if any(item["active"] and not item["filtered"] for item in items):

@@ -27,9 +27,7 @@ class Axis:
     def __init__(self, timeline: Timeline) -> None:
         self.start = timeline.start
         self.length = (timeline.end - timeline.start).total_seconds()
-        # Where the axis is of one day, the clock alone says which moment is meant.
         self.day = localtime(timeline.start).date()
-        self.one_day = all(localtime(tick).date() == self.day for tick in timeline.ticks[:-1])
 
     def share(self, moment: datetime) -> float:
         """Where a moment stands: 0 at the axis' start, 1 at its end."""
@@ -47,12 +45,17 @@ class Axis:
         return {"x": _percent(left), "width": _percent(width)}
 
     def clock(self, moment: datetime) -> str:
-        """A moment in words, with its day where the axis alone does not tell it."""
+        """A moment in words, with its day where it is not the one that the axis begins on and names."""
         local = localtime(moment)
-        return ledger.clock(local) if self.one_day and local.date() == self.day else ledger.exact(local)
+        return ledger.clock(local) if local.date() == self.day else ledger.exact(local)
+
+    def until(self, start: datetime, end: datetime) -> str:
+        """The end of a span in words, with its day where it is not the start's."""
+        local = localtime(end)
+        return ledger.clock(local) if local.date() == localtime(start).date() else ledger.exact(local)
 
     def span(self, start: datetime, end: datetime) -> str:
-        return f"{self.clock(start)} – {self.clock(end)}"
+        return f"{self.clock(start)} – {self.until(start, end)}"
 
 
 def _percent(number: float) -> str:
@@ -85,7 +88,6 @@ def view(timeline: Timeline, *, running: bool, masked: bool) -> dict[str, Any]:
             {"number": ledger.phone(call.phone_number, masked), "type": call.type} for call in timeline.untimed
         ],
         "curve": _curve(timeline, axis),
-        "one_day": axis.one_day and "beyond" not in seen,
         "dense": len(rows or ()) + len(calls) >= DENSE_FROM,
         "legend": [(name, text) for name, text in _legend() if name in seen],
     }
@@ -197,7 +199,7 @@ def _title(bar: Bar, name: str, axis: Axis, running: bool) -> str:
     words = {
         "name": name,
         "start": axis.clock(bar.whole[0]),
-        "end": axis.clock(bar.whole[1]),
+        "end": axis.until(*bar.whole),
         "minutes": ledger.minutes(bar.whole[1] - bar.whole[0]),
     }
     if bar.open and running:

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from django.conf import settings
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
-from django.urls import NoReverseMatch, reverse
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
@@ -52,7 +52,7 @@ def meeting(request: base.HtmxHttpRequest, pk: int) -> HttpResponse:
         "axis": timeline.view(axis, running=found.running, masked=masked),
         "order": order,
         "orders": _orders(order, everything),
-        "attendees": [(one, _person(one.attendee.name)) for one in (present.attendees or [])[:cut]],
+        "attendees": [(one, _person(one.attendee.key)) for one in (present.attendees or [])[:cut]],
         "visits": (present.visits or [])[:cut],
         "calls": calls,
         "all_rows": "" if everything else _query(order, True),
@@ -87,22 +87,17 @@ def _orders(order: str, everything: bool) -> list[tuple[str, str, bool, str]]:
     return [(name, words[name], name == order, _query(name, everything)) for name in attendance.ORDERS]
 
 
-def _person(name: str) -> str:
-    """The address of a name's own page; a blank stands for no name."""
-    try:
-        return reverse("person", kwargs={"name": name or " "})
-    except NoReverseMatch:
-        return f"/people/{quote(name or ' ', safe='')}/"
+def _person(key: str) -> str:
+    """The address of a display name's own page, with all its meetings; a blank stands for no name."""
+    # Browsers take `.` and `..` for folders; a blank after them changes no name and keeps them.
+    shown = f"{key} " if key in {"", ".", ".."} else key
+    path = reverse("person", kwargs={"name": "NAME"}).replace("NAME", quote(shown, safe=""))
+    return filters.link(path, Filter())
 
 
 def _links(found: Meeting) -> dict[str, str]:
     path, everything = reverse("meetings"), Filter()
-    room = ""
-    if found.room:
-        try:
-            room = reverse("room", args=[found.room.host_id])
-        except NoReverseMatch:
-            room = f"/rooms/{quote(found.room.host_id, safe='')}/"
+    room = reverse("room", args=[found.room.host_id]) if found.room else ""
     return {
         "room": room,
         "room_day": filters.link(

@@ -129,7 +129,7 @@ def attended_cells(one: Attended) -> list[Cell]:
         Cell(ledger.count(attendee.visits)),
         Cell(ledger.minutes(attendee.seconds)),
         Cell(ledger.tenths_percent(presence.share)),
-        Cell(ledger.minutes(late) if late else ""),
+        Cell(ledger.minutes(late or 0)),
     ]
 
 

@@ -47,7 +47,7 @@ def sums(calls: Calls, most: Decimal, url: str = "") -> list[Cell]:
         Cell(ledger.count(calls.calls), url),
         Cell(ledger.minutes(calls.seconds)),
         Cell(ledger.money(calls.cost), bar=tables.bar(calls.cost, most)),
-        Cell(ledger.money(calls.minute_price)),
+        Cell(ledger.price(calls.minute_price)),
         Cell(ledger.count(calls.unpriced)),
     ]
 
@@ -163,7 +163,7 @@ def figure_cards(chosen: Filter, before: Filter | None, now: datetime) -> list[C
             _("Price of a minute"),
             total.minute_price,
             past.minute_price,
-            ledger.money,
+            ledger.price,
             against,
             hint=_("over calls with a price and a length"),
         ),

@@ -11,6 +11,7 @@ from django.utils.formats import date_format, number_format
 from django.utils.translation import get_language
 from phonenumbers.geodata.locale import LOCALE_DATA
 
+from dashboard import sentences
 from reports.fields import tidy
 from reports.text import mask
 
@@ -54,6 +55,12 @@ def money(amount: Decimal | None) -> str:
     places = -exponent if isinstance(exponent, int) else 2
     sign = "-" if exact < 0 else ""
     return f"{sign}¥{number_format(abs(exact), decimal_pos=places, force_grouping=True)}"
+
+
+@register.filter
+def price(amount: Decimal | None) -> str:
+    """Yuan a minute, with three decimals."""
+    return UNKNOWN if amount is None else f"¥{_rounded(amount, 3)}"
 
 
 @register.filter
@@ -101,6 +108,18 @@ def clock(value: datetime | None) -> str:
 def month(value: date | None) -> str:
     """The month of a day."""
     return UNKNOWN if value is None else date_format(value, "YEAR_MONTH_FORMAT")
+
+
+@register.filter
+def sentence(text: str | None) -> str:
+    """What the ledger has written down in English, in the language of the page."""
+    return sentences.say(text or "")
+
+
+@register.filter
+def asked_for(text: str | None) -> str:
+    """What a pull asked for, its days as the language writes them."""
+    return sentences.asked_for(text or "") or UNKNOWN
 
 
 @register.filter
