@@ -36,12 +36,6 @@ class Chart:
     row_urls: Sequence[str] = field(default=())
 
 
-def type_label(kind: str) -> str:
-    """The direction of a call as a reader says it; one that is not known stays as the API names it."""
-    known = {"call-in": _("call-in"), "call-out": _("call-out"), "callback": _("callback"), "": _("not told")}
-    return known.get(kind.casefold(), kind)
-
-
 def _hours(seconds: int | None) -> float | None:
     """Seconds as hours to two places, rounded as the table and the CSV are."""
     return None if seconds is None else float(written_hours(seconds))
@@ -149,7 +143,7 @@ def cost_by_month(months: Sequence[telephony.Month], chosen: Filter, path: str, 
             "labels": [month.first.strftime("%Y-%m") for month in months],
             "datasets": [
                 {
-                    "label": type_label(kind),
+                    "label": ledger.call_type(kind),
                     "data": [None if (value := cost(month, kind)) is None else float(value) for month in months],
                     "links": links_of(kind),
                     "tone": 1 + place,
@@ -158,7 +152,7 @@ def cost_by_month(months: Sequence[telephony.Month], chosen: Filter, path: str, 
             ],
             "links": links,
         },
-        table_head=[_("Month"), *(type_label(kind) for kind in kinds), _("All"), _("Calls"), _("Unpriced")],
+        table_head=[_("Month"), *(ledger.call_type(kind) for kind in kinds), _("All"), _("Calls"), _("Unpriced")],
         table_rows=[
             [
                 ledger.month(month.first),

@@ -111,6 +111,10 @@ SENTENCES = (
     # What changed in a meeting's report.
     gettext_noop("The provider reports no visits any more; those reported before are kept."),
     gettext_noop("The provider reports no calls any more; those reported before are kept."),
+    # The directions of a call, as the provider names them.
+    gettext_noop("call-in"),
+    gettext_noop("call-out"),
+    gettext_noop("callback"),
     # A saved answer, and what the system says of files and connections.
     gettext_noop("%(text)s cannot be read: %(told)s."),
     gettext_noop("%(text)s cannot be imported: %(known)s"),

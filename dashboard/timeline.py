@@ -85,7 +85,7 @@ def view(timeline: Timeline, *, running: bool, masked: bool) -> dict[str, Any]:
         "rows": rows,
         "calls": calls,
         "untimed": [
-            {"number": ledger.phone(call.phone_number, masked), "type": call.type} for call in timeline.untimed
+            {"number": ledger.phone(call.phone_number, masked), "type": ledger.call_type(call.type)} for call in timeline.untimed
         ],
         "curve": _curve(timeline, axis),
         "dense": len(rows or ()) + len(calls) >= DENSE_FROM,
@@ -136,7 +136,7 @@ def _span(bar: Bar, axis: Axis) -> dict[str, Any]:
 
 
 def _untimed(call: TelephonyUsage, masked: bool) -> dict[str, str]:
-    return {"number": ledger.phone(call.phone_number, masked), "type": call.type}
+    return {"number": ledger.phone(call.phone_number, masked), "type": ledger.call_type(call.type)}
 
 
 def _row(row: Row, timeline: Timeline, axis: Axis, running: bool, seen: set[str]) -> dict[str, Any]:
@@ -218,10 +218,10 @@ def _call(call: TelephonyUsage, bar: Bar, axis: Axis, running: bool, masked: boo
     if bar.fault:
         seen.add("fault")
     shape = _bar(bar, number, axis, running, seen)
-    what = f"{number} ({call.type})" if call.type else number
+    what = f"{number} ({ledger.call_type(call.type)})" if call.type else number
     return {
         "number": number,
-        "type": call.type,
+        "type": ledger.call_type(call.type),
         "minutes": ledger.minutes(call.duration),
         "cost": cost,
         "unpriced": call.total is None,

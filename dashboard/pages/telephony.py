@@ -68,7 +68,7 @@ def grouped(chosen: Filter, by: str, title: str, most: int | None = None) -> Tab
         key = group.key or NOT_TOLD
         url = filters.link(path, chosen, sort="", compare=False, **{by: key})
         if by == "type":
-            return Cell(charts.type_label(group.key), url)
+            return Cell(ledger.call_type(group.key), url)
         if by == "country":
             return Cell(ledger.country(group.key) if group.key else _("not told"), url)
         # Who may not see numbers cannot ask for one either.
@@ -133,7 +133,7 @@ def call_rows(calls: Sequence[TelephonyUsage], chosen: Filter) -> list[list[Cell
                     "" if chosen.masked or not call.phone_number else narrow(phone=call.phone_number),
                 ),
                 Cell(ledger.country(call.country), narrow(country=call.country) if call.country else ""),
-                Cell(charts.type_label(call.type), narrow(type=call.type) if call.type else ""),
+                Cell(ledger.call_type(call.type), narrow(type=call.type) if call.type else ""),
                 Cell(str(call.meeting), reverse("meeting", args=[call.meeting_id])),
                 Cell(
                     str(call.meeting.room) if call.meeting.room else _("unknown room"),

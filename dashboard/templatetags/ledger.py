@@ -9,6 +9,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from django import template
 from django.utils.formats import date_format, number_format
 from django.utils.translation import get_language
+from django.utils.translation import gettext as _
 from phonenumbers.geodata.locale import LOCALE_DATA
 
 from dashboard import sentences
@@ -135,3 +136,10 @@ def country(code: str) -> str:
     name = names.get((get_language() or "en").partition("-")[0]) or names.get("en") or code
     # The library writes "*" and a code for a name that is the same in another language.
     return str(names.get(name[1:], code) if name.startswith("*") else name) or UNKNOWN
+
+
+@register.filter
+def call_type(kind: str) -> str:
+    """The direction of a call as a reader says it; one that is not known stays as the API names it."""
+    known = {"call-in": _("call-in"), "call-out": _("call-out"), "callback": _("callback"), "": _("not told")}
+    return known.get(kind.casefold(), kind)

@@ -2,11 +2,19 @@
 
 import os
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from django.contrib.staticfiles.handlers import StaticFilesHandlerMixin
+from django.utils import timezone
 from playwright.sync_api import Page
+
+from reports import pulling, schedule
+from reports.provider.client import Client
+from reports.sandbox.server import Sandbox
+from reports.sandbox.world import World
+from tests.support import KEY, SECRET, SHANGHAI
 
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 ARGUMENTS = [
@@ -53,3 +61,36 @@ def troubles(page: Page) -> Iterator[list[str]]:
     page.on("pageerror", lambda error: found.append(str(error)))
     yield found
     assert found == []
+
+
+@pytest.fixture
+def company(transactional_db, settings):
+    """A fortnight of a small company, pulled as the worker does it."""
+    with Sandbox(World(seed=7, meetings_per_day=30), key=KEY, secret=SECRET) as api:
+        settings.UMEET_URL = api.url
+        today = schedule.provider_today(timezone.now())
+        with Client(api.url, KEY, SECRET, zone=SHANGHAI) as client:
+            pulling.pull_rooms(client, forced=True)
+            pull = pulling.pull_days(client, days=(today - timedelta(days=13), today))
+        assert pull is not None
+        assert pull.state == "done"
+        assert pull.new > 100
+        yield api
+
+
+def sign_in(page: Page, root: str, django_user_model) -> Page:
+    """The browser, signed in as administrator, on the overview; page.root is the site's address."""
+    django_user_model.objects.create_superuser("admin", password="a long password")
+    page.goto(root)
+    page.locator("input[name=username]").fill("admin")
+    page.locator("input[name=password]").fill("a long password")
+    page.get_by_role("button", name="Sign in").click()
+    page.wait_for_url(f"{root}/")
+    page.root = root
+    return page
+
+
+@pytest.fixture
+def site(company, live_server, page: Page, django_user_model, troubles):
+    """The browser, signed in, on the overview, with a fortnight of meetings."""
+    return sign_in(page, live_server.url, django_user_model)

@@ -6,40 +6,8 @@ import pytest
 from django.utils import timezone
 from playwright.sync_api import Page, expect
 
-from reports import pulling, schedule
 from reports.models import Meeting
-from reports.provider.client import Client
-from reports.sandbox.server import Sandbox
-from reports.sandbox.world import World
-from tests.support import KEY, SECRET, SHANGHAI, csv_rows
-
-
-@pytest.fixture
-def company(transactional_db, settings):
-    """A fortnight of a small company, pulled as the worker does it."""
-    with Sandbox(World(seed=7, meetings_per_day=30), key=KEY, secret=SECRET) as api:
-        settings.UMEET_URL = api.url
-        today = schedule.provider_today(timezone.now())
-        with Client(api.url, KEY, SECRET, zone=SHANGHAI) as client:
-            pulling.pull_rooms(client, forced=True)
-            pull = pulling.pull_days(client, days=(today - timedelta(days=13), today))
-        assert pull is not None
-        assert pull.state == "done"
-        assert pull.new > 100
-        yield api
-
-
-@pytest.fixture
-def site(company, live_server, page: Page, django_user_model, troubles):
-    """The browser, signed in, on the overview."""
-    django_user_model.objects.create_superuser("admin", password="a long password")
-    page.goto(live_server.url)
-    page.locator("input[name=username]").fill("admin")
-    page.locator("input[name=password]").fill("a long password")
-    page.get_by_role("button", name="Sign in").click()
-    page.wait_for_url(f"{live_server.url}/")
-    page.root = live_server.url
-    return page
+from tests.support import csv_rows
 
 
 def rows(page: Page) -> list[str]:

@@ -1,0 +1,129 @@
+"""No page breaks a rule that axe-core can check, in either theme and language; everything answers to the keyboard."""
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from reports.models import Meeting, Participant
+
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+
+
+def axe() -> str:
+    found = importlib.util.find_spec("axe_playwright_python")
+    assert found is not None
+    assert found.origin is not None
+    return (Path(found.origin).parent / "axe.min.js").read_text(encoding="utf-8")
+
+
+def addresses() -> list[str]:
+    room = Meeting.objects.exclude(room=None).order_by("-start_time").first().room
+    name = Participant.objects.exclude(name_key="").first().name_key
+    crowded = Meeting.objects.filter(calls__gt=0, visits__gt=3).first()
+    running = Meeting.objects.filter(end_time=None).first()
+    silent = Meeting.objects.filter(state="unreported").first()
+    return [
+        "/?compare=1",
+        "/rooms/",
+        f"/rooms/{room.host_id}/",
+        "/meetings/?state=ended&q=会",
+        *(f"/meetings/{meeting.pk}/" for meeting in (crowded, running, silent) if meeting),
+        "/telephony/",
+        "/people/",
+        f"/people/{name}/",
+        "/data/",
+        "/meetings/?q=nothing-of-that-kind",
+        "/?from=never",
+        "/nowhere/",
+    ]
+
+
+def broken_rules(page: Page, script: str) -> list[str]:
+    page.evaluate(script)
+    result = page.evaluate("rules => axe.run(document, {runOnly: {type: 'tag', values: rules}})", RULES)
+    return [f"{one['id']}: {[node['target'] for node in one['nodes'][:4]]}" for one in result["violations"]]
+
+
+@pytest.mark.parametrize("language", ["en", "zh-hans"])
+def test_axe_finds_nothing_on_any_page(site: Page, troubles, language: str):
+    script = axe()
+    site.context.add_cookies([{"name": "django_language", "value": language, "url": site.root}])
+    found = {}
+    for theme in ("light", "dark"):
+        site.emulate_media(color_scheme=theme)
+        for path in addresses():
+            site.goto(f"{site.root}{path}")
+            site.wait_for_load_state("networkidle")
+            assert site.locator("html").get_attribute("lang") == language
+            assert site.locator("html").get_attribute("data-bs-theme") == theme
+            if wrong := broken_rules(site, script):
+                found[theme, path] = wrong
+    for theme in ("light", "dark"):
+        site.emulate_media(color_scheme=theme)
+        site.goto(f"{site.root}/")
+        site.keyboard.press("?")
+        expect(site.locator("dialog[open]")).to_be_visible()
+        if wrong := broken_rules(site, script):
+            found[theme, "the sheet of keys"] = wrong
+    site.context.clear_cookies(name="sessionid")
+    site.goto(f"{site.root}/")
+    if wrong := broken_rules(site, script):
+        found["sign-in"] = wrong
+    # The pages that answer 400 and 404 are complained of by the browser itself.
+    troubles[:] = [one for one in troubles if "status of 40" not in one]
+    assert found == {}
+
+
+def test_axe_finds_nothing_on_a_phone(site: Page, troubles):
+    script = axe()
+    site.set_viewport_size({"width": 390, "height": 844})
+    found = {}
+    for path in addresses():
+        site.goto(f"{site.root}{path}")
+        site.wait_for_load_state("networkidle")
+        for fold in site.locator("details.filter-fold > summary").all():
+            if fold.is_visible():
+                fold.click()
+        if wrong := broken_rules(site, script):
+            found[path] = wrong
+    troubles[:] = [one for one in troubles if "status of 40" not in one]
+    assert found == {}
+
+
+def test_everything_can_be_reached_with_the_tab_key(site: Page, troubles):
+    """Tab goes through every link, button and field that is shown, each once, and shows where it is."""
+    for path in ("/", "/meetings/?state=empty", "/data/"):
+        site.goto(f"{site.root}{path}")
+        site.wait_for_load_state("networkidle")
+        wanted = site.evaluate(
+            """() => {
+                const kinds = 'a[href], button, input, select, textarea, summary, [tabindex="0"]';
+                const seen = [...document.querySelectorAll(kinds)].filter(one =>
+                    !one.disabled && one.type !== 'hidden' && one.getClientRects().length
+                    && one.checkVisibility({visibilityProperty: true}));
+                seen.forEach((one, place) => { one.dataset.place = place; });
+                return seen.length;
+            }"""
+        )
+        reached = set()
+        unseen = []
+        for _ in range(wanted + 30):
+            site.keyboard.press("Tab")
+            place, outlined = site.evaluate(
+                """() => {
+                    const one = document.activeElement, style = getComputedStyle(one);
+                    return [one.dataset.place ?? null, style.outlineStyle !== 'none' || style.boxShadow !== 'none'];
+                }"""
+            )
+            if place is not None:
+                reached.add(int(place))
+                if not outlined:
+                    unseen.append(site.evaluate("document.activeElement.outerHTML.slice(0, 120)"))
+        missed = sorted(set(range(wanted)) - reached)
+        named = [
+            site.locator(f"[data-place='{place}']").evaluate("one => one.outerHTML.slice(0, 120)") for place in missed
+        ]
+        assert named == [], path
+        assert unseen == [], path

@@ -1,0 +1,139 @@
+"""Chart data: the same values as its table and as the figures, with what is unknown left open."""
+
+from datetime import date, timedelta
+from decimal import Decimal
+from urllib.parse import parse_qs, urlsplit
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dashboard import charts
+from dashboard.templatetags import ledger
+from reports import csvtable
+from reports.figures.people import Person
+from reports.figures.telephony import Calls, Month, add
+from reports.figures.usage import Totals
+from reports.filter import Filter
+
+DAYS = [date(2026, 3, 8) + timedelta(days=number) for number in range(3)]
+CHOSEN = Filter(first=DAYS[0], last=DAYS[-1], state="solo", compare=True, sort="topic", page=4)
+TOTALS = [
+    Totals(meetings=5, extra=2, used_seconds=5400),
+    Totals(),
+    Totals(meetings=3, extra=None, used_seconds=None),
+]
+PAIRS = list(zip(DAYS, TOTALS, strict=True))
+
+
+def query(url):
+    return parse_qs(urlsplit(url).query)
+
+
+def columns(chart):
+    """Table columns without the first, as lists."""
+    return [list(column) for column in zip(*chart.table_rows, strict=True)][1:]
+
+
+def check(chart, urls):
+    """Labels, links and rows are of one length, and the table's rows lead where the bars do."""
+    assert len(chart.data["labels"]) == len(chart.table_rows) == len(urls)
+    assert chart.data["links"] == list(chart.row_urls) == urls
+    for dataset in chart.data["datasets"]:
+        assert len(dataset["data"]) == len(urls)
+    assert {len(row) for row in chart.table_rows} <= {len(chart.table_head)}
+
+
+def test_meetings_a_day():
+    chart = charts.meetings_a_day(PAIRS, [], CHOSEN, "/meetings/", "/days.csv")
+    check(chart, chart.data["links"])
+    assert chart.data["labels"] == ["2026-03-08", "2026-03-09", "2026-03-10"]
+    assert [one["data"] for one in chart.data["datasets"]] == [[3, 0, 3], [2, 0, 0]]
+    assert [row[0] for row in chart.table_rows] == ["8 Mar 2026", "9 Mar 2026", "10 Mar 2026"]
+    assert columns(chart)[2] == ["5", "0", "3"]
+    assert query(chart.data["links"][1]) == {
+        "from": ["2026-03-09"],
+        "to": ["2026-03-09"],
+        "state": ["solo"],
+        "sort": ["topic"],
+    }
+    assert chart.csv_url == "/days.csv"
+
+
+def test_the_previous_period_is_a_line_beside_the_bars():
+    before = [(day - timedelta(days=3), Totals(meetings=9, used_seconds=None)) for day in DAYS]
+    chart = charts.meetings_a_day(PAIRS, before, CHOSEN, "/", "")
+    check(chart, chart.data["links"])
+    assert (chart.data["datasets"][2]["data"], chart.data["datasets"][2]["kind"]) == ([9, 9, 9], "line")
+    assert columns(chart)[3] == ["9", "9", "9"]
+    chart = charts.used_hours_a_day(PAIRS, before, CHOSEN, "/", "")
+    check(chart, chart.data["links"])
+    assert chart.data["datasets"][1]["data"] == [None, None, None]
+    assert columns(chart)[1] == ["–", "–", "–"]
+
+
+def test_used_hours_a_day_leave_open_what_is_unknown():
+    chart = charts.used_hours_a_day(PAIRS, [], CHOSEN, "/", "")
+    check(chart, chart.data["links"])
+    assert chart.data["datasets"][0]["data"] == [1.5, 0.0, None]
+    assert columns(chart) == [["1.50", "0.00", "–"]]
+
+
+@given(st.none() | st.integers(0, 10**7) | st.integers(0, 10**5).map(lambda number: number * 18))
+def test_a_bar_its_table_and_the_csv_round_alike(seconds):
+    chart = charts.used_hours_a_day([(DAYS[0], Totals(meetings=1, used_seconds=seconds))], [], CHOSEN, "/", "")
+    value, written = chart.data["datasets"][0]["data"][0], csvtable.hours(seconds)
+    assert ("" if value is None else f"{value:.2f}") == written
+    assert chart.table_rows[0][1].replace(",", "") == (written or "–")
+
+
+def test_cost_by_month():
+    def calls(cost, unpriced=0):
+        return Calls(1, 60, None if cost is None else Decimal(cost), unpriced)
+
+    by_type = {"call-out": calls("0.3"), "": calls(None, 1)}
+    months = [
+        Month(date(2026, 1, 1), Calls(), {}),
+        Month(date(2026, 2, 1), add(by_type.values()), by_type),
+        Month(date(2026, 3, 1), calls(None, 1), {"call-out": calls(None, 1)}),
+    ]
+    chosen = Filter(first=date(2026, 1, 10), last=date(2026, 3, 9), sort="-cost")
+    chart = charts.cost_by_month(months, chosen, "/telephony/", "")
+    check(chart, chart.data["links"])
+    assert chart.data["labels"] == ["2026-01", "2026-02", "2026-03"]
+    out, silent = chart.data["datasets"]
+    # A month without calls costs nothing; one whose calls have no price costs nobody knows what.
+    assert (out["label"], out["data"]) == ("call-out", [0.0, 0.3, None])
+    assert (silent["label"], silent["data"]) == ("not told", [0.0, None, 0.0])
+    assert columns(chart) == [
+        ["¥0.00", "¥0.30", "–"],
+        ["¥0.00", "–", "¥0.00"],
+        ["¥0.00", "¥0.30", "–"],
+        ["0", "2", "1"],
+        ["0", "1", "1"],
+    ]
+    spans = [(*query(url)["from"], *query(url)["to"]) for url in chart.row_urls]
+    assert spans == [("2026-01-10", "2026-01-31"), ("2026-02-01", "2026-02-28"), ("2026-03-01", "2026-03-09")]
+    assert all("sort" not in query(url) for url in chart.row_urls)
+    assert [query(url)["type"] for url in silent["links"]] == [["-"]] * 3
+    assert [query(url)["type"] for url in out["links"]] == [["call-out"]] * 3
+
+
+def test_cost_by_month_without_calls_has_its_usual_bars():
+    chart = charts.cost_by_month([Month(date(2026, 1, 1), Calls(), {})], Filter(), "/telephony/", "")
+    assert [one["label"] for one in chart.data["datasets"]] == ["call-in", "call-out"]
+
+
+def test_attendance_by_month():
+    months = [(date(2026, 2, 1), Person("a", meetings=2, seconds=5454, late=1)), (date(2026, 3, 1), Person("a"))]
+    chart = charts.attendance_by_month(months, Filter(first=date(2026, 2, 5), last=date(2026, 3, 9)), "/people/a/", "")
+    check(chart, chart.data["links"])
+    assert chart.data["datasets"][0]["data"] == [1.52, 0.0]
+    assert chart.table_rows == [["Feb 2026", "1.52", "2", "1"], ["Mar 2026", "0.00", "0", "0"]]
+    assert query(chart.row_urls[0]) == {"from": ["2026-02-05"], "to": ["2026-02-28"]}
+
+
+def test_a_direction_is_said_as_readers_say_it():
+    assert [charts.type_label(kind) for kind in ("call-in", "CALL-OUT", "", "fax")] == [
+        *("call-in", "call-out", "not told", "fax")
+    ]
+    assert ledger.UNKNOWN == "–"

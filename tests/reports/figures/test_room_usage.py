@@ -1,0 +1,104 @@
+"""The rooms compared: who is there, and with what figures."""
+
+from dataclasses import asdict, replace
+from datetime import date
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from reports import exports
+from reports.figures import telephony
+from reports.figures.room_usage import ROOM_SORTS, room_usage
+from reports.filter import Filter
+from reports.models import Room
+from tests.reports.figures.oracle import parts, periods, worlds
+from tests.support import NOW, call, csv_rows, meeting, take
+
+pytestmark = pytest.mark.django_db
+few = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+MARCH_9 = date(2026, 3, 9)
+DAY = Filter(first=MARCH_9, last=MARCH_9)
+
+
+@few
+@given(world=worlds(), data=st.data())
+def test_rooms_are_those_of_plain_python(db, world, data):
+    chosen = replace(data.draw(periods(world)), **data.draw(parts()))
+    with world.kept() as oracle:
+        found = {one.host_id: (asdict(one.totals), one.utilisation) for one in room_usage(chosen, world.now)}
+        assert found == oracle.rooms(chosen)
+
+
+@few
+@given(world=worlds(least=1), data=st.data())
+def test_rooms_csv_holds_the_calls_of_telephony_csv(db, world, data):
+    chosen = replace(data.draw(periods(world)), **data.draw(parts()))
+    with world.kept():
+        rooms = csv_rows(b"".join(exports.write(exports.ROOMS, chosen, world.now, raw=True)))
+        calls = csv_rows(b"".join(exports.write(exports.TELEPHONY, chosen, world.now, raw=True)))
+    by_host = {row["host_id"]: row["calls"] for row in rooms}
+    assert sum(int(value or 0) for value in by_host.values()) == len(calls)
+    for host in {row["host_id"] for row in calls}:
+        assert int(by_host[host]) == sum(row["host_id"] == host for row in calls)
+
+
+def hosts(chosen=DAY):
+    return [one.host_id for one in room_usage(chosen, NOW)]
+
+
+def test_idle_rooms_of_the_pool_are_there_and_temporary_ones_only_with_a_meeting():
+    take(
+        meeting(uuid="a", start_time="2026-02-09 10:00:00", end_time="2026-02-09 11:00:00", telephony_usage=[]),
+        meeting(uuid="b", host_id="TEMP", is_extra=1, start_time="2026-02-09 10:00:00", telephony_usage=[]),
+    )
+    assert hosts() == ["HOST-1"]
+    [idle] = room_usage(DAY, NOW)
+    assert (idle.totals.meetings, idle.totals.calls, idle.utilisation) == (0, 0, 0.0)
+    assert set(hosts(Filter())) == {"HOST-1", "TEMP"}
+    assert hosts(replace(DAY, allowed_rooms=frozenset())) == []
+
+
+def test_the_unknown_room_is_a_row_of_its_own_at_the_end_of_equals():
+    take(meeting(uuid="a", host_id=""), meeting(uuid="b"))
+    assert hosts() == ["HOST-1", ""]
+    unknown = room_usage(DAY, NOW)[1]
+    assert (unknown.room, unknown.capacity, unknown.utilisation) == (None, None, None)
+    assert unknown.totals.meetings == 1
+    assert hosts(replace(DAY, rooms=("HOST-1",))) == ["HOST-1"]
+
+
+def test_utilisation_is_a_share_of_the_opening_hours():
+    take(meeting(start_time="2026-03-09 17:30:00", end_time="2026-03-09 19:00:00"))
+    [one] = room_usage(DAY, NOW)
+    assert one.utilisation == 0.5 / 9
+    sunday = Filter(first=date(2026, 3, 8), last=date(2026, 3, 8))
+    assert room_usage(sunday, NOW)[0].utilisation is None
+    [row] = csv_rows(b"".join(exports.write(exports.ROOMS, DAY, NOW)))
+    assert row["utilisation_percent"] == "5.6"
+
+
+@pytest.mark.parametrize("sort", [*ROOM_SORTS, *(f"-{name}" for name in ROOM_SORTS)])
+def test_every_column_sorts_with_unknown_last(sort):
+    silent = {"participants": None, "telephony_usage": None, "duration": None, "is_extra": None}
+    take(
+        meeting(uuid="a", host_id="C"),
+        meeting(uuid="b", host_id="A", **silent),
+        meeting(uuid="c", host_id="B", participants=[], duration=5, is_extra=1),
+        meeting(uuid="d", host_id="B", start_time="2026-03-09 10:30:00"),
+        meeting(uuid="e", host_id="", telephony_usage=[call("1", "10:00:00", "10:01:00", None, None)]),
+    )
+    Room.objects.filter(host_id="B").update(name="Zulu", capacity=8)
+    Room.objects.filter(host_id="C").update(label="alpha", capacity=20)
+    value = ROOM_SORTS[sort.removeprefix("-")]
+    values = [value(one) for one in room_usage(replace(DAY, sort=sort), NOW)]
+    known = [one for one in values if one is not None]
+    assert len(values) == 4
+    assert known == sorted(known, reverse=sort.startswith("-"))
+    assert values == known + [None] * (4 - len(known))
+
+
+def test_room_sums_are_those_of_the_telephony_page():
+    take(meeting(uuid="a"), meeting(uuid="b", host_id="HOST-2"), meeting(uuid="c", host_id=""))
+    cost = {one.host_id: one.totals.call_cost for one in room_usage(DAY, NOW)}
+    assert {group.key: group.calls.cost for group in telephony.groups(DAY, "room")} == cost

@@ -1,0 +1,75 @@
+"""Migrations over rows that are there already."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.core.management import call_command
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
+
+from reports import summaries
+from reports.models import Ledger, Meeting
+
+BEFORE = [("reports", "0001_initial")]
+AFTER = [("reports", "0002_week_hour")]
+
+
+@pytest.fixture
+def before(transactional_db):
+    """The models as they were before 0002; whatever happens, the database ends as the newest migration has it."""
+    newest = MigrationExecutor(connection).loader.graph.leaf_nodes()
+    executor = MigrationExecutor(connection)
+    executor.migrate(BEFORE)
+    try:
+        yield executor.loader.project_state(BEFORE).apps
+    finally:
+        executor = MigrationExecutor(connection)
+        executor.migrate(newest)
+        Ledger.objects.all().delete()
+
+
+def fill(apps, zone: str | None, count: int) -> None:
+    """Meetings a little more than an hour apart, some from before a clock was set and some from after it."""
+    begin = datetime(2026, 3, 27, 22, 59, 59, tzinfo=UTC)
+    old = apps.get_model("reports", "Meeting")
+    old.objects.bulk_create(
+        old(
+            uuid=f"uuid-{number}",
+            meeting_id="1571106323",
+            start_time=begin + timedelta(minutes=67) * number,
+            local_day="2026-03-27",
+            state="empty",
+            first_seen_at=begin,
+            changed_at=begin,
+        )
+        for number in range(count)
+    )
+    if zone:
+        apps.get_model("reports", "Ledger").objects.create(id=1, time_zone=zone)
+
+
+@pytest.mark.parametrize(
+    ("site", "kept_in", "count"),
+    [
+        # More than one batch.
+        ("Asia/Shanghai", "Asia/Shanghai", 2003),
+        # The kept days, and so the hours, are in the ledger's zone until it is rebuilt.
+        ("Asia/Shanghai", "Europe/Berlin", 100),
+        ("Europe/Berlin", None, 100),
+        ("Asia/Shanghai", None, 0),
+    ],
+)
+def test_0002_gives_every_meeting_its_hour_of_the_week(before, settings, site, kept_in, count):
+    settings.TIME_ZONE = site
+    fill(before, kept_in, count)
+    MigrationExecutor(connection).migrate(AFTER)
+    settings.TIME_ZONE = kept_in or site
+    rows = list(Meeting.objects.values_list("start_time", "week_hour"))
+    assert len(rows) == count
+    assert [kept for _start, kept in rows] == [summaries.week_hour(start) for start, _kept in rows]
+    if count:
+        assert len({kept for _start, kept in rows}) > 80
+
+
+def test_models_and_migrations_agree(transactional_db):
+    call_command("makemigrations", "--check", "--dry-run", verbosity=0)
