@@ -73,9 +73,9 @@ def _span(part: intervals.Moments, day: intervals.Moments) -> Span | None:
 
 def _title(one: Held, zone: ZoneInfo) -> str:
     start, end = one.start.astimezone(zone), one.end.astimezone(zone)
-    when = f"{start:%H:%M}–{_('now') if one.running else f'{end:%H:%M}'}"
+    until = _("running") if one.running else f"{end:%H:%M}"
     booked = _("booked until %(time)s") % {"time": f"{one.booked_end.astimezone(zone):%H:%M}"} if one.booked_end else ""
-    return ", ".join(part for part in (f"{when} {one.topic}", booked) if part)
+    return " · ".join(part for part in (f"{start:%H:%M}–{until} {one.topic}", booked) if part)
 
 
 def days(first: date, last: date, chosen_day: date, held: Sequence[Held], chosen: Filter, now: datetime) -> list[Day]:

@@ -85,7 +85,8 @@ def view(timeline: Timeline, *, running: bool, masked: bool) -> dict[str, Any]:
         "rows": rows,
         "calls": calls,
         "untimed": [
-            {"number": ledger.phone(call.phone_number, masked), "type": ledger.call_type(call.type)} for call in timeline.untimed
+            {"number": ledger.phone(call.phone_number, masked), "type": ledger.call_type(call.type)}
+            for call in timeline.untimed
         ],
         "curve": _curve(timeline, axis),
         "dense": len(rows or ()) + len(calls) >= DENSE_FROM,

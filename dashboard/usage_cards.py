@@ -41,7 +41,7 @@ def usage_cards(names: Iterable[str], chosen: Filter, before: Filter | None, day
             past.meetings,
             ledger.count,
             against,
-            hint=f"{running}, {empty}",
+            hint=f"{running} · {empty}",
             url=link("meetings"),
             spark=cards.spark([one.meetings for one in each]),
         )

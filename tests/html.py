@@ -21,7 +21,7 @@ class Node:
                 yield child
                 yield from child
 
-    def find(self, tag: str = "", **attributes: str) -> list["Node"]:
+    def find(self, tag: str = "", **attributes: str | None) -> list["Node"]:
         """Elements below by tag and attributes; `data_x` for data-x, None for whatever value."""
         wanted = {name.replace("_", "-").strip("-"): value for name, value in attributes.items()}
         return [

@@ -55,11 +55,20 @@ def parse(request: HttpRequest, now: datetime, sorts: Collection[str] = ()) -> F
 
 
 def csv_links(chosen: Filter, tables: Iterable[str]) -> list[tuple[str, str]]:
-    """(name, address) of CSV tables under a filter. The first is the page's own table, and keeps its order."""
+    """(what it holds, address) of CSV tables under a filter. The first is the page's own table, and keeps its order."""
+    labels = {
+        "meetings": _("meetings"),
+        "participants": _("visits"),
+        "attendees": _("attendees"),
+        "telephony": _("telephone calls"),
+        "rooms": _("rooms"),
+        "days": _("days"),
+        "hours": _("hours of the week"),
+    }
     links = []
     for place, name in enumerate(tables):
         changes = {"page": 1, "compare": False} | ({"sort": ""} if place else {})
-        links.append((name, filters.link(reverse(f"{name}-csv"), chosen, **changes)))
+        links.append((str(labels[name]), filters.link(reverse(f"{name}-csv"), chosen, **changes)))
     return links
 
 
@@ -97,7 +106,7 @@ def csv(request: HttpRequest, table: exports.Table) -> HttpResponse | StreamingH
         for name, default in (("bom", True), ("raw", False)):
             value = request.GET.get(name, "")
             if value not in {"", "0", "1"}:
-                raise filters.BadFilter(name, value, "choose 1 or 0")
+                raise filters.BadFilter(name, value, _("choose 1 or 0"))
             flags[name] = default if not value else value == "1"
     except filters.BadFilter as error:
         line = " ".join(str(error).split())

@@ -207,7 +207,7 @@ def calls(request: base.HtmxHttpRequest) -> HttpResponse:
             grouped(chosen, "phone", _("Dearest numbers"), TOP),
         ],
         "dearest_meetings": dearest_meetings(chosen),
-        "numbers": ngettext("%(count)s number called", "%(count)s numbers called", numbers)
+        "numbers": ngettext("%(count)s telephone number.", "%(count)s telephone numbers.", numbers)
         % {"count": ledger.count(numbers)},
         "page": page,
         "table": Table("calls", _("Calls"), columns, call_rows(list(page.object_list), asked)),

@@ -5,7 +5,7 @@
 //   datasets  [{label, data, links?, tone?, kind?}]; tone 1 to 7 picks a colour, "muted" is the grey of a comparison
 //   links     addresses, one a label: a click goes there (those of a dataset come first)
 //   unit      text after a number; currency: its code, as CNY; stacked: true piles the bars
-// Colours stand in app.css, once for charts and page.
+// Colours stand in base.css, once for charts and page.
 (() => {
   "use strict";
 

@@ -2,12 +2,14 @@
 
 import importlib.util
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from playwright.sync_api import Page, expect
 
 from reports.models import Meeting, Participant
 
+THEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 
 
@@ -51,7 +53,7 @@ def test_axe_finds_nothing_on_any_page(site: Page, troubles, language: str):
     script = axe()
     site.context.add_cookies([{"name": "django_language", "value": language, "url": site.root}])
     found = {}
-    for theme in ("light", "dark"):
+    for theme in THEMES:
         site.emulate_media(color_scheme=theme)
         for path in addresses():
             site.goto(f"{site.root}{path}")
@@ -60,7 +62,7 @@ def test_axe_finds_nothing_on_any_page(site: Page, troubles, language: str):
             assert site.locator("html").get_attribute("data-bs-theme") == theme
             if wrong := broken_rules(site, script):
                 found[theme, path] = wrong
-    for theme in ("light", "dark"):
+    for theme in THEMES:
         site.emulate_media(color_scheme=theme)
         site.goto(f"{site.root}/")
         site.keyboard.press("?")

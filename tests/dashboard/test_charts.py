@@ -133,7 +133,7 @@ def test_attendance_by_month():
 
 
 def test_a_direction_is_said_as_readers_say_it():
-    assert [charts.type_label(kind) for kind in ("call-in", "CALL-OUT", "", "fax")] == [
+    assert [ledger.call_type(kind) for kind in ("call-in", "CALL-OUT", "", "fax")] == [
         *("call-in", "call-out", "not told", "fax")
     ]
     assert ledger.UNKNOWN == "–"
