@@ -95,7 +95,9 @@ def test_a_csv_download_is_the_table_of_the_screen(site: Page):
     assert len(table) == min(shown, 50) or len(table) > 50
     assert len(table) == Meeting.objects.filter(calls__gt=0).count()
     assert download.value.suggested_filename.startswith("meetings_")
-    assert [row["meeting_id"] for row in table][:shown] == site.locator("#results tbody th .cell-note").all_inner_texts()
+    assert [row["meeting_id"] for row in table][:shown] == site.locator(
+        "#results tbody th .cell-note"
+    ).all_inner_texts()
 
 
 def test_a_meeting_shows_its_visits_and_calls(site: Page):
