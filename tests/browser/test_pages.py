@@ -34,7 +34,7 @@ def shown(page: Page) -> str:
 
 
 def charts(page: Page) -> int:
-    return page.evaluate("Object.keys(Chart.instances).length")
+    return page.evaluate("typeof Chart === 'undefined' ? 0 : Object.keys(Chart.instances).length")
 
 
 def pages(page: Page) -> dict[str, int]:
@@ -95,6 +95,7 @@ def test_every_filter_of_every_page_swaps_to_what_its_address_shows(site: Page):
             swapped("room=")
         site.locator("#filter-from").fill(day.isoformat())
         site.wait_for_url(f"**from={day}*")
+        settled(site)
         site.locator("#filter-to").fill(day.isoformat())
         swapped(f"to={day}")
         for chip in range(site.locator(".chips a").count(), 0, -1):
