@@ -128,14 +128,30 @@ def test_the_data_page_follows_a_pull_live(site: Page):
     expect(site.locator("#progress")).to_contain_text("Nothing is being pulled", timeout=8000)
 
 
-@pytest.mark.parametrize("width", [390, 1440])
+@pytest.mark.parametrize("width", [390, 1250, 1440])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_no_page_is_wider_than_the_screen(site: Page, width, scheme):
     site.set_viewport_size({"width": width, "height": 900})
     site.emulate_media(color_scheme=scheme)
     pk = Meeting.objects.order_by("-attendees").first().pk
-    for path in ("/", "/meetings/", f"/meetings/{pk}/", "/data/"):
+    room = Meeting.objects.exclude(room=None).first().room.host_id
+    for path in (
+        "/",
+        "/rooms/",
+        f"/rooms/{room}/",
+        "/meetings/",
+        f"/meetings/{pk}/",
+        "/telephony/",
+        "/people/",
+        "/data/",
+    ):
         site.goto(f"{site.root}{path}")
+        # A table that is wider than its box has to scroll in it: what sticks out is cut off.
+        cut = site.evaluate(
+            """[...document.querySelectorAll('.table-responsive')].filter(box =>
+                getComputedStyle(box).overflowX === 'visible' && box.scrollWidth > box.clientWidth + 1).length"""
+        )
+        assert cut == 0, path
         wide = site.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
         assert wide <= 0, path
         assert site.evaluate("document.documentElement.dataset.bsTheme") == scheme
