@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl, urlencode
 from django.http import QueryDict
 from django.utils import timezone
 from django.utils.dates import WEEKDAYS
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
@@ -41,6 +42,8 @@ CALL_LABELS = {
 }
 # The fields of the filter bar besides the period.
 PARTS = ("q", "rooms", "state", "extra", "calls", "compare")
+# Of pages that are one table, which has nothing beside it to compare with.
+TABLE_PARTS = tuple(part for part in PARTS if part != "compare")
 # What a link to another page takes along: all but order and page.
 KEPT = (
     *("from", "to", "period", "room", "q", "state", "extra", "calls", "weekday", "hour"),
@@ -221,9 +224,8 @@ def chips(path: str, chosen: Filter, room_names: Mapping[str, str]) -> list[Chip
     """What narrows the view, each with the way back. room_names: shown names by host_id."""
     found = []
     if not chosen.period:
-        days = f"{chosen.first or '…'} – {chosen.last or '…'}"
-        if chosen.first == chosen.last and chosen.first:
-            days = chosen.first.isoformat()
+        ends = [date_format(day, "DATE_FORMAT") if day else "…" for day in (chosen.first, chosen.last)]
+        days = " – ".join(dict.fromkeys(ends))
         url = link(path, chosen, first=None, last=None, period=period.DEFAULT)
         found.append(Chip(_("Period"), days, url))
     rooms = []

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
@@ -48,17 +48,22 @@ class Day:
     bars: list[Bar]
     open: Span | None
     now: str
+    ticks: list["Tick"]
 
 
 @dataclass(frozen=True, slots=True)
 class Tick:
+    """An hour of the clock, and where it stands on its day."""
+
     hour: int
     x: str
 
 
-def ticks() -> list[Tick]:
-    """The hours that are named above the lines."""
-    return [Tick(hour, f"{hour / 24 * 100:.3f}") for hour in TICKS]
+def _ticks(day: date, zone: ZoneInfo) -> list[Tick]:
+    """The hours that are named above a line. A day on which the clock is set has them elsewhere."""
+    begin, end = midnight(day, zone), midnight(day + timedelta(days=1), zone)
+    hours = [(hour, datetime(day.year, day.month, day.day, hour, tzinfo=zone).astimezone(UTC)) for hour in TICKS]
+    return [Tick(hour, f"{(moment - begin) / (end - begin) * 100:.3f}") for hour, moment in hours]
 
 
 def _span(part: intervals.Moments, day: intervals.Moments) -> Span | None:
@@ -104,6 +109,7 @@ def days(first: date, last: date, chosen_day: date, held: Sequence[Held], chosen
                 bars=bars,
                 open=hours,
                 now=present.x if present else "",
+                ticks=_ticks(day, zone),
             )
         )
     return lines

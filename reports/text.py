@@ -18,9 +18,9 @@ def fold(text: str) -> str:
 
 
 def mask(phone_number: str) -> str:
-    """A telephone number with its middle hidden: country and area, and the last two digits, stay."""
+    """A telephone number with its middle hidden: half of its digits at least; some first and the last two stay."""
     places = [place for place, letter in enumerate(phone_number) if letter.isdigit()]
-    shown_first = 5 if len(places) >= 11 else 3 if len(places) >= 9 else 0
+    shown_first = max(0, min(5, len(places) // 2 - 2))
     hidden = set(places[shown_first:-2])
     return "".join("*" if place in hidden else letter for place, letter in enumerate(phone_number))
 

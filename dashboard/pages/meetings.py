@@ -7,7 +7,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
-from dashboard import tables
+from dashboard import filters, tables
 from dashboard.pages import base
 from dashboard.tables import Spec
 from reports.figures import usage
@@ -43,7 +43,7 @@ def meetings(request: base.HtmxHttpRequest) -> HttpResponse:
     shown = list(page.object_list)
     summaries = usage.live_summaries(shown, now)
     context = {
-        **base.frame(path, chosen, now, ("meetings", "participants", "telephony")),
+        **base.frame(path, chosen, now, ("meetings", "participants", "attendees", "telephony"), filters.TABLE_PARTS),
         "page": page,
         "rows": [(meeting, summaries[meeting.pk]) for meeting in shown],
         "columns": tables.columns(path, chosen, specs(), usage.MEETING_DEFAULT_SORT),

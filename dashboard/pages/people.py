@@ -81,7 +81,7 @@ def people(request: base.HtmxHttpRequest) -> HttpResponse:
         seconds=max((one.seconds for one in rows), default=0),
     )
     by_name = bool(chosen.q) and any(fold(chosen.q) in one.key for one in rows)
-    frame = base.frame(path, chosen, now)
+    frame = base.frame(path, chosen, now, parts=filters.TABLE_PARTS)
     frame["filter_form"]["csv_links"] = base.csv_links(
         replace(chosen, sort=""), ("attendees", "participants", "meetings")
     )

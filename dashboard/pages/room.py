@@ -59,7 +59,6 @@ def room(request: base.HtmxHttpRequest, host_id: str) -> HttpResponse:
         ],
         "day": next(line for line in week if line.chosen),
         "week": week,
-        "ticks": room_days.ticks(),
         "previous_day": filters.link(path, own, first=day - timedelta(days=1), last=day - timedelta(days=1)),
         "next_day": filters.link(path, own, first=day + timedelta(days=1), last=day + timedelta(days=1))
         if day < period.today(now)

@@ -124,7 +124,7 @@ def rooms(request: base.HtmxHttpRequest) -> HttpResponse:
     foot = tables.aligned([Cell(sums.get(spec.name, "")) for spec in specs()], table.columns)
     foot[0] = Cell(_("All"))
     context = {
-        **base.frame(path, chosen, now, ("rooms", "meetings", "days", "hours")),
+        **base.frame(path, chosen, now, ("rooms", "meetings", "days", "hours"), filters.TABLE_PARTS),
         "table": replace(table, foot=foot),
         "count": len(rows),
     }

@@ -127,7 +127,7 @@ def call_rows(calls: Sequence[TelephonyUsage], chosen: Filter) -> list[list[Cell
     return [
         tables.aligned(
             [
-                Cell(ledger.moment(call.start_time) if call.start_time else _("not told")),
+                Cell(ledger.moment(timezone.localtime(call.start_time)) if call.start_time else _("not told")),
                 Cell(
                     ledger.phone(call.phone_number, chosen.masked),
                     "" if chosen.masked or not call.phone_number else narrow(phone=call.phone_number),

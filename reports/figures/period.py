@@ -8,7 +8,7 @@ from django.conf import settings
 from django.db.models import Max, Min
 
 from reports.filter import Filter
-from reports.models import Meeting
+from reports.models import Meeting, TelephonyUsage
 
 PRESETS = ("7d", "30d", "90d", "12m", "month", "last-month", "year", "all")
 DEFAULT = "30d"
@@ -47,9 +47,15 @@ def span(chosen: Filter, now: datetime) -> tuple[date, date]:
     here = today(now)
     first, last = chosen.first, chosen.last
     if first is None or last is None:
-        known = Meeting.objects.aggregate(first=Min("local_day"), last=Max("local_day"))
-        first = first or min(known["first"] or here, last or here)
-        last = last or max(known["last"] or here, here, first)
+        # A call may belong to another day than its meeting.
+        known = [
+            day
+            for model in (Meeting, TelephonyUsage)
+            for day in model.objects.aggregate(first=Min("local_day"), last=Max("local_day")).values()
+            if day is not None
+        ]
+        first = first or min([*known, here, last or here])
+        last = last or max([*known, here, first])
     return first, last
 
 

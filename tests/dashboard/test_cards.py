@@ -125,7 +125,7 @@ def test_the_cards_of_a_selection(db):
         "call_cost": ("¥1,235.10", ""),
         "utilisation_percent": ("22.2%", ""),
     }
-    assert found["meetings"].hint == "0 running, 1 empty"
+    assert found["meetings"].hint == "0 running · 1 empty"
     assert found["call_cost"].hint == "2 calls"
     assert found["used_hours"].change_hint.startswith("– in the previous period")
     assert occupancy.peak(chosen, NOW) == 2

@@ -100,7 +100,6 @@ def test_days_and_months():
     assert (shown("month", day), shown("month", day, "zh-hans")) == ("Mar 2026", "2026年3月")
 
 
-@pytest.mark.xfail(strict=True, reason="FAULT: pages.telephony.call_rows writes the start of a call in UTC")
 def test_the_start_of_a_call_is_local_on_the_page_of_calls(db):
     take(meeting())
     [row] = telephony.call_rows(list(TelephonyUsage.objects.all()), Filter())

@@ -1,5 +1,7 @@
 """Starting, finding and ending real processes of an installation."""
 
+import csv
+import io
 import os
 import signal
 import subprocess
@@ -112,11 +114,9 @@ def of_installation(environment: Mapping[str, str]) -> list[str]:
 
 def tables(environment: Mapping[str, str]) -> dict[str, list[str]]:
     """What an installation keeps, as its CSV tables without what the clock moves: sorted lines."""
-    running = {
-        line.split(",")[0]
-        for line in manage(environment, "export", "meetings", "--raw").splitlines()
-        if ",running," in line
-    }
+    # By the missing end, not by the state: what is unreported may run as well.
+    meetings = csv.DictReader(io.StringIO(manage(environment, "export", "meetings", "--raw").removeprefix("\ufeff")))
+    running = {row["uuid"] for row in meetings if not row["end_time"]}
     found = {}
     for name in ("meetings", "participants", "telephony"):
         lines = manage(environment, "export", name, "--raw").splitlines()
