@@ -25,6 +25,8 @@
     const form = field.form;
     // A day that is still being typed is out of range.
     if (form?.matches("[data-filter]") && field.matches("[data-auto]") && form.checkValidity()) {
+      // In the first moments after a swap htmx has not taken up the new form yet: it would load the whole page.
+      window.htmx?.process(form);
       form.requestSubmit();
     }
   });

@@ -36,7 +36,7 @@ def test_two_workers_share_the_work_and_double_nothing(tmp_path, installation):
             for _ in range(4):
                 send(shared, "reports.tasks.pull_recent_days")
             assert wait_for(
-                lambda: len({c.form.get("from") for c in api.calls if c.endpoint == "share/detail"}) == 366, 240
+                lambda: len({c.form.get("from") for c in tuple(api.calls) if c.endpoint == "share/detail"}) == 366, 240
             )
             last = 0
 
@@ -48,7 +48,7 @@ def test_two_workers_share_the_work_and_double_nothing(tmp_path, installation):
             assert wait_for(quiet, 60, 2)
         asked = Counter(
             (call.endpoint, call.form.get("from") or call.form.get("meeting_ids"), call.form.get("page_number", "1"))
-            for call in api.calls
+            for call in tuple(api.calls)
             if call.endpoint != "share/rooms"
         )
         # The recent days are asked for by each of the four messages; nothing else comes twice.

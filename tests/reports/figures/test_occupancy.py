@@ -123,6 +123,16 @@ def test_a_day_that_is_open_all_day_is_as_long_as_it_is(settings, zone, day, hou
     assert intervals.seconds(occupancy.opening(date(*day), date(*day))) == hours * 3600
 
 
+@pytest.mark.parametrize(("day", "hours"), [((2026, 3, 29), 2), ((2026, 10, 25), 4), ((2026, 3, 22), 3)])
+def test_opening_hours_over_the_night_in_which_the_clock_is_set(settings, day, hours):
+    settings.TIME_ZONE = "Europe/Berlin"
+    settings.OPENING_HOURS = (*[None] * 6, (time(1), time(4)))
+    opened = occupancy.opening(date(*day), date(*day))
+    assert intervals.seconds(opened) == hours * 3600
+    [(begin, end)] = opened
+    assert occupancy._inside([(begin - timedelta(days=1), end + timedelta(days=1))], opened) == hours * 3600
+
+
 def test_two_meetings_of_a_room_at_once_count_once(db):
     take(meeting(uuid="a"), meeting(uuid="b"))
     found, opening = occupancy.utilisation(Filter(first=MARCH_9, last=MARCH_9), NOW)
@@ -237,6 +247,15 @@ def test_what_was_held_tells_its_booking_and_whether_it_runs(db):
     )
     assert (first.running, first.topic) == (False, "周例会")
     assert (second.end, second.booked_end, second.running, second.topic) == (NOW, None, True, "1571106323")
+
+
+def test_a_booking_that_reaches_into_the_day_of_a_meeting_that_had_ended_before_it(db):
+    take(
+        meeting(uuid="a", start_time="2026-03-08 23:00:00", end_time="2026-03-08 23:30:00", duration=120),
+        meeting(uuid="b", start_time="2026-03-06 23:00:00", end_time="2026-03-06 23:30:00", duration=120),
+    )
+    found = occupancy.held(Filter(), MARCH_9, MARCH_9, NOW)
+    assert [one.booked_end for one in found] == [datetime(2026, 3, 8, 17, tzinfo=UTC)]
 
 
 def test_the_last_day_in_use(db):
