@@ -302,9 +302,9 @@ class Oracle:
     def span(self, chosen: Filter) -> tuple[date, date]:
         """The days of a filter; an open side ends where the ledger does, or today."""
         here = self.local(self.now).date()
-        days = [meeting.day for meeting in self.all] or [here]
+        days = [here, *(m.day for m in self.all), *(call.day for m in self.all for call in m.calls or ())]
         first = chosen.first or min([chosen.last or here, *days])
-        last = chosen.last or max([here, first, *days])
+        last = chosen.last or max([first, *days])
         return first, last
 
     def days(self, chosen: Filter) -> list[date]:

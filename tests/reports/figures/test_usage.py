@@ -47,7 +47,7 @@ def test_totals_and_days_are_those_of_plain_python(db, world, data):
 @few
 @given(world=worlds(least=1), data=st.data())
 def test_days_rooms_and_groups_add_up_to_the_totals(db, world, data):
-    chosen = replace(data.draw(periods(world, open_sides=False)), **data.draw(parts()))
+    chosen = replace(data.draw(periods(world)), **data.draw(parts()))
     with world.kept():
         totals = asdict(usage.totals(chosen, world.now))
         by_day = [asdict(one) for _day, one in usage.days(chosen, world.now)]
@@ -98,6 +98,30 @@ def test_a_selection_without_meetings_is_zero():
         "call_minutes": "0.0",
         "currency": "CNY",
     }
+
+
+def test_a_day_a_room_and_an_hour_as_rows():
+    take(meeting(uuid="a"), meeting(uuid="b", host_id="HOST-2", is_extra=1, participants=[], telephony_usage=[]))
+    sums = {"meetings": "2", "extra_meetings": "1", "empty_meetings": "1", "attendees": "2", "calls": "1"}
+    lengths = {"booked_hours": "2.00", "open_hours": "2.00", "used_hours": "1.00", "attendee_hours": "1.50"}
+    calls = {"call_minutes": "10.0", "call_cost": "0.60", "currency": "CNY"}
+    [day] = table("days")
+    assert day == {"day": "2026-03-09", **sums, **lengths, **calls, "peak_concurrent_rooms": "2", "unpriced_calls": "0"}
+    room = next(row for row in table("rooms") if row["host_id"] == "HOST-1")
+    assert room == {
+        **dict.fromkeys(("room", "capacity"), ""),
+        **dict.fromkeys(("extra_meetings", "empty_meetings", "solo_meetings"), "0"),
+        **(lengths | calls),
+        "host_id": "HOST-1",
+        "meetings": "1",
+        "booked_hours": "1.00",
+        "open_hours": "1.00",
+        "utilisation_percent": "11.1",
+        "attendees": "2",
+        "calls": "1",
+    }
+    [hour] = [row for row in table("hours") if row["meetings"] != "0"]
+    assert hour == {"weekday": "1", "hour": "10", "meetings": "2", "open_hours": "2.00"}
 
 
 SILENT = {"participants": None, "telephony_usage": None, "duration": None, "is_extra": None}
