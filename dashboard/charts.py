@@ -55,9 +55,9 @@ def meetings_a_day(days: Days, before: Days, chosen: Filter, path: str, csv_url:
     before: the days of the previous period to compare with, or none. path: the page that a bar leads to.
     """
     labels = [day.isoformat() for day, _totals in days]
-    # Where nothing says whether the room was an extra one, it counts with the others.
-    extra = [totals.extra or 0 for _day, totals in days]
-    regular = [totals.meetings - more for (_day, totals), more in zip(days, extra, strict=True)]
+    extra = [totals.extra for _day, totals in days]
+    # Where nothing says whether a room was an extra one, its meetings stand with the others; all of them are told.
+    regular = [totals.meetings - (totals.extra or 0) for _day, totals in days]
     links = [link(path, chosen, first=day, last=day, compare=False) for day, _totals in days]
     datasets: list[dict[str, Any]] = [
         {"label": _("in rooms of the pool"), "data": regular},
@@ -65,8 +65,8 @@ def meetings_a_day(days: Days, before: Days, chosen: Filter, path: str, csv_url:
     ]
     head = [_("Day"), _("In rooms of the pool"), _("In extra rooms"), _("All")]
     rows: list[list[Any]] = [
-        [ledger.day(day), ledger.count(one), ledger.count(two), ledger.count(one + two)]
-        for (day, _totals), one, two in zip(days, regular, extra, strict=True)
+        [ledger.day(day), ledger.count(one), ledger.count(two), ledger.count(totals.meetings)]
+        for (day, totals), one, two in zip(days, regular, extra, strict=True)
     ]
     if before:
         earlier = [totals.meetings for totals in _earlier(days, before)]

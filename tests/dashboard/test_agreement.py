@@ -186,11 +186,11 @@ def day_charts(page: Page, days, compared: bool) -> None:
     chart = page.chart("chart-meetings-a-day")
     assert chart["labels"] == [row["day"] for row in days]
     regular, extra = chart["datasets"][0]["data"], chart["datasets"][1]["data"]
-    assert extra == [int(row["extra_meetings"] or 0) for row in days]
-    assert [one + two for one, two in zip(regular, extra, strict=True)] == [int(row["meetings"]) for row in days]
+    assert extra == [None if row["extra_meetings"] == "" else int(row["extra_meetings"]) for row in days]
+    assert [one + (two or 0) for one, two in zip(regular, extra, strict=True)] == [int(row["meetings"]) for row in days]
     for row, cells in zip(days, page.chart_table("chart-meetings-a-day"), strict=True):
         assert number(cells[3]) == number(row["meetings"])
-        assert number(cells[2]) == (number(row["extra_meetings"]) or 0)
+        assert number(cells[2]) == number(row["extra_meetings"])
     used = page.chart("chart-used-hours-a-day")["datasets"][0]["data"]
     shown = page.chart_table("chart-used-hours-a-day")
     for row, drawn, cells in zip(days, used, shown, strict=True):
