@@ -33,13 +33,14 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One cell, ready to show. bar: its length in percent of the longest, or ""; note: a second, small line."""
+    """One cell, ready to show. bar: its length in percent of the longest, or ""; note: a second line; one_line: never broken."""
 
     text: str
     url: str = ""
     bar: str = ""
     note: str = ""
     numeric: bool = False
+    one_line: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,7 +61,7 @@ def cells(person: Person, chosen: Filter, most: Person) -> list[Cell]:
         Cell(ledger.minutes(person.mean_seconds)),
         Cell(ledger.count(person.late)),
         Cell(ledger.tenths_percent(person.late_share), bar=tables.bar(person.late_share, 1)),
-        Cell(ledger.moment(timezone.localtime(person.last)) if person.last else ledger.UNKNOWN),
+        Cell(ledger.moment(timezone.localtime(person.last)) if person.last else ledger.UNKNOWN, one_line=True),
     ]
 
 
@@ -121,7 +121,7 @@ def attended_cells(one: Attended) -> list[Cell]:
     attendee, late = presence.attendee, presence.late
     left = ledger.clock(timezone.localtime(attendee.last_leave))
     return [
-        Cell(ledger.moment(timezone.localtime(meeting.start_time))),
+        Cell(ledger.moment(timezone.localtime(meeting.start_time)), one_line=True),
         Cell(str(meeting), reverse("meeting", args=[meeting.pk])),
         Cell(str(meeting.room) if meeting.room else _("unknown room")),
         Cell(ledger.clock(timezone.localtime(attendee.first_join))),
