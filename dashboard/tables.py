@@ -33,7 +33,10 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One cell, ready to show. bar: its length in percent of the longest, or ""; note: a second line; one_line: never broken."""
+    """One cell, ready to show. bar: its length in percent of the longest, or ""; note: a second line.
+
+    one_line: never broken, as a time is not.
+    """
 
     text: str
     url: str = ""
