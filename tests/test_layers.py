@@ -40,7 +40,7 @@ LAYERS = [
     ["dashboard.cards", "dashboard.charts", "dashboard.heat", "dashboard.tables", "dashboard.templatetags.shell"],
     ["dashboard.changes", "dashboard.context", "dashboard.room_days", "dashboard.timeline", "dashboard.usage_cards"],
     ["dashboard.pages.base"],
-    ["dashboard.pages.meetings", "dashboard.pages.rooms"],
+    ["dashboard.pages.meetings", "dashboard.pages.people", "dashboard.pages.rooms"],
     ["dashboard.pages"],
     ["dashboard.urls", "dashboard.launcher"],
     ["dashboard.management.commands", "dashboard.settings", "dashboard.apps", "dashboard.wsgi"],

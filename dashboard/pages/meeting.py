@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
@@ -15,6 +15,7 @@ from django.views.decorators.http import require_safe
 
 from dashboard import changes, filters, timeline
 from dashboard.pages import base
+from dashboard.pages.people import person_url
 from reports.figures import attendance, record
 from reports.figures import timeline as figures
 from reports.filter import Filter
@@ -52,7 +53,7 @@ def meeting(request: base.HtmxHttpRequest, pk: int) -> HttpResponse:
         "axis": timeline.view(axis, running=found.running, masked=masked),
         "order": order,
         "orders": _orders(order, everything),
-        "attendees": [(one, _person(one.attendee.key)) for one in (present.attendees or [])[:cut]],
+        "attendees": [(one, person_url(one.attendee.key, Filter())) for one in (present.attendees or [])[:cut]],
         "visits": (present.visits or [])[:cut],
         "calls": calls,
         "all_rows": "" if everything else _query(order, True),
@@ -85,14 +86,6 @@ def _orders(order: str, everything: bool) -> list[tuple[str, str, bool, str]]:
     """(name, words, whether it is this one, address) of each order."""
     words = {"join": _("first join"), "minutes": _("minutes"), "name": _("name")}
     return [(name, words[name], name == order, _query(name, everything)) for name in attendance.ORDERS]
-
-
-def _person(key: str) -> str:
-    """The address of a display name's own page, with all its meetings; a blank stands for no name."""
-    # Browsers take `.` and `..` for folders; a blank after them changes no name and keeps them.
-    shown = f"{key} " if key in {"", ".", ".."} else key
-    path = reverse("person", kwargs={"name": "NAME"}).replace("NAME", quote(shown, safe=""))
-    return filters.link(path, Filter())
 
 
 def _links(found: Meeting) -> dict[str, str]:
