@@ -3,7 +3,7 @@
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
@@ -15,12 +15,13 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from reports.figures import period
-from reports.filter import NOT_TOLD, STATES, Filter
+from reports.filter import BOOKED, NOT_TOLD, PRESENT, SERIES, STATES, Filter
 from reports.models import Meeting
 from reports.text import fold
 
 LONGEST_SEARCH = 200
 LONGEST_ID = 200
+LONGEST_TOPIC = 2000
 EARLIEST_YEAR = 1900
 
 PERIOD_LABELS = {
@@ -40,6 +41,7 @@ CALL_LABELS = {
     "country": gettext_lazy("Country"),
     "phone": gettext_lazy("Phone number"),
 }
+BOOKED_LABELS = {"over": gettext_lazy("longer than booked"), "early": gettext_lazy("shorter than booked")}
 # The fields of the filter bar besides the period.
 PARTS = ("q", "rooms", "state", "extra", "calls", "compare")
 # Of pages that are one table, which has nothing beside it to compare with.
@@ -47,7 +49,7 @@ TABLE_PARTS = tuple(part for part in PARTS if part != "compare")
 # What a link to another page takes along: all but order and page.
 KEPT = (
     *("from", "to", "period", "room", "q", "state", "extra", "calls", "weekday", "hour"),
-    *("type", "country", "phone", "uuid", "name", "compare"),
+    *("type", "country", "phone", "uuid", "name", "number", "topic", "during", "booked", "by", "present", "compare"),
 )
 # More of them fold.
 CHIPS_SHOWN = 6
@@ -72,9 +74,7 @@ def parse(query: QueryDict, today: date, sorts: Collection[str]) -> Filter:
             if "\x00" in value or re.search(r"[\ud800-\udfff]", value):
                 raise BadFilter(_printable(name), _printable(value), _("holds a character that no text can hold"))
     first, last, preset = _days(query, today)
-    state = query.get("state", "")
-    if state and state not in STATES:
-        raise BadFilter("state", state, _("choose one of %(choices)s") % {"choices": ", ".join(STATES)})
+    state = _one_of(query, "state", STATES)
     rooms = tuple(dict.fromkeys(room for room in query.getlist("room") if room))
     for room in rooms:
         if len(room) > LONGEST_ID:
@@ -88,9 +88,9 @@ def parse(query: QueryDict, today: date, sorts: Collection[str]) -> Filter:
     page = query.get("page", "") or "1"
     if not re.fullmatch(r"[1-9]\d{0,8}", page, re.ASCII):
         raise BadFilter("page", page, _("is no page number"))
-    texts = {name: query.get(name, "").strip() for name in ("type", "country", "phone", "uuid")}
-    for name, value in (*texts.items(), ("name", query.get("name", ""))):
-        if len(value) > LONGEST_ID:
+    texts = {name: query.get(name, "").strip() for name in ("type", "country", "phone", "uuid", "number")}
+    for name, value in (*texts.items(), ("name", query.get("name", "")), ("topic", query.get("topic", ""))):
+        if len(value) > (LONGEST_TOPIC if name == "topic" else LONGEST_ID):
             raise BadFilter(name, value, _("is too long"))
     return Filter(
         first=first,
@@ -108,6 +108,12 @@ def parse(query: QueryDict, today: date, sorts: Collection[str]) -> Filter:
         uuid=texts["uuid"],
         priced=_switch(query, "priced"),
         name=fold(name) if (name := query.get("name", "")) else None,
+        number=texts["number"],
+        topic=fold(topic) if (topic := query.get("topic", "")) else None,
+        during=_hour(query, "during"),
+        booked=_one_of(query, "booked", BOOKED),
+        by=_one_of(query, "by", SERIES) or SERIES[0],
+        present=_whole(query, "present", 1, 100) or PRESENT,
         sort=sort,
         page=int(page),
         compare=_switch(query, "compare") is True,
@@ -151,6 +157,28 @@ def _day(query: QueryDict, name: str) -> date | None:
     return day
 
 
+def _hour(query: QueryDict, name: str) -> datetime | None:
+    value = query.get(name, "").strip()
+    if not value:
+        return None
+    try:
+        if not re.fullmatch(r"\d{4}-\d{2}-\d{2}T\d{2}", value, re.ASCII):
+            raise ValueError
+        hour = datetime.fromisoformat(f"{value}:00")
+    except ValueError:
+        raise BadFilter(name, value, _("is no hour such as 2026-01-31T14")) from None
+    if not EARLIEST_YEAR <= hour.year <= 9000:
+        raise BadFilter(name, value, _("is out of reach"))
+    return hour
+
+
+def _one_of(query: QueryDict, name: str, choices: Sequence[str]) -> str:
+    value = query.get(name, "")
+    if value and value not in choices:
+        raise BadFilter(name, value, _("choose one of %(choices)s") % {"choices": ", ".join(choices)})
+    return value
+
+
 def _switch(query: QueryDict, name: str) -> bool | None:
     value = query.get(name, "")
     if value not in {"", "0", "1"}:
@@ -189,16 +217,23 @@ def to_query(chosen: Filter, **changes: Any) -> str:
         if wanted.first is None and wanted.last is None:
             parts.append(("period", "all"))
     parts += [("room", room) for room in wanted.rooms]
-    for name, value in (("q", wanted.q), ("state", wanted.state)):
+    for name, value in (("q", wanted.q), ("state", wanted.state), ("booked", wanted.booked)):
         parts += [(name, value)] if value else []
     for name, flag in (("extra", wanted.extra), ("calls", wanted.calls), ("priced", wanted.priced)):
         parts += [(name, str(int(flag)))] if flag is not None else []
     for name in ("weekday", "hour"):
         number = getattr(wanted, name)
         parts += [(name, str(number))] if number is not None else []
-    parts += [(name, text) for name in ("type", "country", "phone", "uuid") if (text := getattr(wanted, name))]
-    # A blank stands for those without a name: an empty value is a field left empty.
-    parts += [("name", wanted.name or " ")] if wanted.name is not None else []
+    parts += [
+        (name, text) for name in ("type", "country", "phone", "uuid", "number") if (text := getattr(wanted, name))
+    ]
+    # A blank stands for those without a name or topic: an empty value is a field left empty.
+    for name in ("name", "topic"):
+        folded = getattr(wanted, name)
+        parts += [(name, folded or " ")] if folded is not None else []
+    parts += [("during", f"{wanted.during:%Y-%m-%dT%H}")] if wanted.during is not None else []
+    parts += [("by", wanted.by)] if wanted.by != SERIES[0] else []
+    parts += [("present", str(wanted.present))] if wanted.present != PRESENT else []
     parts += [("compare", "1")] if wanted.compare else []
     parts += [("sort", wanted.sort)] if wanted.sort else []
     parts += [("page", str(wanted.page))] if wanted.page > 1 else []
@@ -255,6 +290,17 @@ def chips(path: str, chosen: Filter, room_names: Mapping[str, str]) -> list[Chip
             chip(str(label), _("not told") if value == NOT_TOLD else value, **{name: ""})
     if chosen.name is not None:
         chip(_("Attendee"), chosen.name or _("(no name)"), name=None)
+    if chosen.number:
+        chip(_("Meeting number"), chosen.number, number="")
+    if chosen.topic is not None:
+        chip(_("Topic"), chosen.topic or _("(no topic)"), topic=None)
+    if chosen.during is not None:
+        hour = f"{chosen.during:%H}:00–{chosen.during.hour + 1:02}:00"
+        chip(_("Rooms in use"), f"{date_format(chosen.during, 'DATE_FORMAT')} {hour}", during=None)
+    if chosen.booked:
+        chip(_("Against booked"), str(BOOKED_LABELS[chosen.booked]), booked="")
+    if chosen.present != PRESENT:
+        chip(_("Present from"), f"{chosen.present}%", present=PRESENT)
     if chosen.uuid:
         chip(_("Record"), chosen.uuid, uuid="")
     # Many chips fold, and the many are the rooms: what else is set stays in view.

@@ -1,10 +1,13 @@
 """What a question is about. Every figure takes one Filter, and so does every screen, chart and CSV."""
 
 from dataclasses import dataclass, field, replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 STATES = ("running", "ended", "empty", "solo", "unreported")
 NOT_TOLD = "-"
+BOOKED = ("over", "early")
+SERIES = ("number", "topic")
+PRESENT = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +22,11 @@ class Filter:
     price. They select calls, and the meetings that have such a call. uuid: one meeting record.
     name: a folded display name, "" for those without one: the visits of that name, and the meetings that
     have such a visit.
+    number: one meeting number, whole. topic: one folded topic, whole; "" for those without one.
+    during: the local clock hour that begins then (no zone of its own): meetings that occupied a room in it.
+    booked: "over" for meetings open for longer than they were booked for, "early" for shorter.
+    by: what makes meetings one series, their number or their topic. present: who was there for at least so
+    many percent of a meeting's used time counts as present.
     period: the preset that the days came from, if any. compare: show the previous period too.
     allowed_rooms: host_ids that the account may see; None is all.
     masked: telephone numbers are shown in part only.
@@ -39,6 +47,12 @@ class Filter:
     priced: bool | None = None
     uuid: str = ""
     name: str | None = None
+    number: str = ""
+    topic: str | None = None
+    during: datetime | None = None
+    booked: str = ""
+    by: str = SERIES[0]
+    present: int = PRESENT
     sort: str = ""
     page: int = 1
     compare: bool = False

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 from django.apps import apps
+from django.conf import settings
 from django.db import models
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, F, OuterRef, Q
 
 from reports.filter import NOT_TOLD, Filter
 from reports.text import fold
@@ -46,6 +49,18 @@ def _meeting(chosen: Filter, prefix: str = "") -> Q:
         weekdays = range(7) if chosen.weekday is None else (chosen.weekday - 1,)
         hours = range(24) if chosen.hour is None else (chosen.hour,)
         condition &= Q(**{f"{prefix}week_hour__in": [day * 24 + hour for day in weekdays for hour in hours]})
+    if chosen.number:
+        condition &= Q(**{f"{prefix}meeting_id": chosen.number})
+    if chosen.topic is not None:
+        # A folded topic holds no line break: the first one ends it (see summaries.search_text).
+        condition &= Q(**{f"{prefix}search__startswith": f"{chosen.topic}\n"})
+    if chosen.booked:
+        longer = "gt" if chosen.booked == "over" else "lt"
+        condition &= Q(
+            **{f"{prefix}duration_is_weak": False, f"{prefix}open_seconds__{longer}": F(f"{prefix}duration")}
+        )
+    if chosen.during is not None:
+        condition &= _during(chosen.during, prefix)
     if chosen.q:
         wanted = fold(chosen.q)
         found = Q(**{f"{prefix}search__contains": wanted})
@@ -57,6 +72,25 @@ def _meeting(chosen: Filter, prefix: str = "") -> Q:
         )
         condition &= found | Q(Exists(visits))
     return condition
+
+
+def clock_hour(hour: datetime) -> tuple[datetime, datetime]:
+    """The moments between which the site's clock shows an hour; one that it repeats lasts two, one it skips none.
+
+    In: the full hour as the local clock shows it, without a zone. Out: aware UTC moments.
+    """
+    local = hour.replace(tzinfo=ZoneInfo(settings.TIME_ZONE))
+    first, second = (local.replace(fold=fold).astimezone(UTC) for fold in (0, 1))
+    return first, (first if second < first else second + timedelta(hours=1))
+
+
+def _during(hour: datetime, prefix: str) -> Q:
+    """Meetings whose occupied span holds an instant of a local clock hour; running ones are in it since they began."""
+    begin, end = clock_hour(hour)
+    if begin == end:
+        return Q(**{f"{prefix}pk__in": []})
+    lasting = Q(**{f"{prefix}end_time__gt": begin}) & Q(**{f"{prefix}end_time__gt": F(f"{prefix}start_time")})
+    return Q(**{f"{prefix}start_time__lt": end}) & (lasting | Q(**{f"{prefix}end_time": None}))
 
 
 def _call(chosen: Filter) -> Q:

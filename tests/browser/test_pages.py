@@ -23,9 +23,12 @@ def site(site: Page) -> Page:
 
 
 def settled(page: Page) -> None:
-    """Wait until no request runs and the charts are drawn."""
+    """Wait until no request runs, no swap is half done and the charts are drawn."""
     page.wait_for_load_state("networkidle")
     expect(page.locator("#results[aria-busy]")).to_have_count(0)
+    # What was swapped in settles a moment after it is there and after the address has changed; only then
+    # are the new charts drawn and those of the canvases that left the page let go.
+    expect(page.locator(".htmx-request, .htmx-swapping, .htmx-settling")).to_have_count(0)
 
 
 def shown(page: Page) -> str:

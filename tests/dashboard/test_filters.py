@@ -1,6 +1,6 @@
 """The address bar and the Filter: each says the other exactly, and a wrong value is named."""
 
-from datetime import date
+from datetime import date, datetime
 
 import pytest
 from django.http import QueryDict
@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from dashboard import filters
 from reports.figures import period
-from reports.filter import STATES, Filter
+from reports.filter import BOOKED, SERIES, STATES, Filter
 from reports.text import fold
 
 TODAY = date(2026, 3, 31)
@@ -55,7 +55,14 @@ def test_own_days_win_over_a_preset_and_open_sides():
         *("from=2026-02-30", "from=20260201", "to=1.2.2026", "from=2026-02-02&to=2026-02-01", "from=٢٠٢٦-01-01"),
         *("period=week", "state=open", "extra=yes", "calls=2", "compare=x", "sort=nonsense", "page=0", "page=-1"),
         *("page=x", "page=1e3", "page=9999999999", "q=%00", "room=%00", "q=" + "x" * 201, "room=" + "x" * 201),
-        "from=9999-12-31",
+        *(
+            "from=9999-12-31",
+            "during=2026-03-09",
+            "during=2026-03-09T24",
+            "during=2026-03-09T1",
+            "during=9999-12-31T23",
+        ),
+        *("booked=late", "by=name", "present=0", "present=101", "present=x", "number=" + "1" * 201),
     ],
 )
 def test_a_wrong_value_is_named(query):
@@ -66,6 +73,10 @@ def test_a_wrong_value_is_named(query):
 
 days = st.dates(date(2000, 1, 1), date(2100, 1, 1))
 texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), max_size=40).map(str.strip)
+
+
+def whole_hour(moment):
+    return moment.replace(minute=0, second=0, microsecond=0)
 
 
 @given(
@@ -82,6 +93,12 @@ texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x0
     hour=st.none() | st.integers(0, 23),
     call=st.tuples(texts, texts, texts),
     name=st.none() | texts.map(fold),
+    number=texts,
+    topic=st.none() | texts.map(fold),
+    during=st.none() | st.datetimes(datetime(1900, 1, 1), datetime(2100, 1, 1)).map(whole_hour),
+    booked=st.sampled_from(["", *BOOKED]),
+    by=st.sampled_from(SERIES),
+    present=st.integers(1, 100),
     compare=st.booleans(),
     sort=st.sampled_from(["", "topic", "-start_time"]),
     page=st.integers(1, 999),

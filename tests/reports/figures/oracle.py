@@ -156,8 +156,11 @@ def periods(draw: st.DrawFn, world: World, open_sides: bool = True) -> Filter:
     return Filter(first=first if sides & 1 or sides > 3 else None, last=last if sides & 2 or sides > 3 else None)
 
 
-def parts() -> st.SearchStrategy[dict[str, Any]]:
+def parts(world: World | None = None) -> st.SearchStrategy[dict[str, Any]]:
     """What narrows a filter besides its days: mostly one part, sometimes some together."""
+    base = datetime.fromtimestamp(world.base, ZoneInfo(world.zone)) if world else datetime(2026, 3, 6)
+    # On the clock, without a zone: it may be an hour that comes twice or not at all.
+    hours = st.integers(0, 5 * 24).map(lambda number: base.replace(tzinfo=None) + timedelta(hours=number))
     choices: dict[str, st.SearchStrategy[Any]] = {
         "rooms": st.sampled_from((("HOST-1",), ("HOST-2", "HOST-3"), ("nobody's",))),
         "allowed_rooms": st.sampled_from((frozenset({"HOST-1", "HOST-2"}), frozenset())),
@@ -173,6 +176,10 @@ def parts() -> st.SearchStrategy[dict[str, Any]]:
         "priced": st.booleans(),
         "uuid": st.sampled_from(("uuid-0", "uuid-1", "uuid-X")),
         "name": st.sampled_from(("anna", "王伟", "bo li", "")),
+        "number": st.sampled_from(("1571106323", "987654321", "157110632")),
+        "topic": st.sampled_from(("周例会", "budget 预算", "", "budget")),
+        "booked": st.sampled_from(("over", "early")),
+        "during": hours,
     }
     return st.lists(st.sampled_from(sorted(choices)), min_size=0, max_size=3, unique=True).flatmap(
         lambda names: st.fixed_dictionaries({name: choices[name] for name in names})
@@ -342,8 +349,24 @@ class Oracle:
             and chosen.weekday in {None, m.week_hour[0]}
             and chosen.hour in {None, m.week_hour[1]}
             and chosen.uuid in {"", m.uuid}
+            and chosen.number in {"", m.meeting_id}
+            and chosen.topic in {None, fold(m.topic)}
+            and (not chosen.booked or self._is_so_long(m, chosen.booked))
+            and (chosen.during is None or self._is_during(m, chosen.during))
             and (any(wanted in text for text in told) or (as_number.isdigit() and as_number in m.meeting_id))
         )
+
+    def _is_so_long(self, m: SimpleNamespace, booked: str) -> bool:
+        if m.end is None or m.booked is None:
+            return False
+        return m.open > m.booked if booked == "over" else m.open < m.booked
+
+    def _is_during(self, m: SimpleNamespace, hour: datetime) -> bool:
+        """Whether it occupied its room at a second at which the local clock showed that hour."""
+        until = m.until if m.end is not None else max(m.until, m.start + 7 * DAY)  # it may go on for ever
+        seconds = range(m.start - m.start % QUARTER, until, QUARTER)
+        shown = (self.local(at) for at in (max(m.start, second) for second in seconds))
+        return any((at.date(), at.hour) == (hour.date(), hour.hour) for at in shown)
 
     def _has_such_a_call(self, m: SimpleNamespace, chosen: Filter) -> bool:
         narrows = chosen.type or chosen.country or chosen.phone or chosen.priced is not None

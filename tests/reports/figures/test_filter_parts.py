@@ -1,6 +1,7 @@
 """Every part of a filter selects exactly the rows that it says, of meetings, visits and calls; what is masked."""
 
 from dataclasses import replace
+from datetime import datetime
 from decimal import Decimal
 
 import pytest
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from reports import exports
 from reports.filter import Filter
 from reports.models import Meeting, Participant, TelephonyUsage
+from reports.querysets import clock_hour
 from reports.text import mask
 from tests.reports.figures.oracle import parts, periods, worlds
 from tests.support import NOW, call, csv_rows, meeting, take
@@ -23,7 +25,7 @@ few = settings(max_examples=80, deadline=None, suppress_health_check=[HealthChec
 @few
 @given(world=worlds(), data=st.data())
 def test_parts_alone_and_together_select_what_plain_python_does(db, world, data):
-    chosen = replace(data.draw(periods(world)), **data.draw(parts()))
+    chosen = replace(data.draw(periods(world)), **data.draw(parts(world)))
     with world.kept() as oracle:
         meetings = Meeting.objects.matching(chosen).values_list("uuid", flat=True)
         assert sorted(meetings) == sorted(m.uuid for m in oracle.meetings(chosen))
@@ -84,6 +86,16 @@ def three():
         ({"country": "US", "type": "call-in", "priced": True}, {"ten"}, 1),
         ({"uuid": "noon"}, {"noon"}, 0),
         ({"uuid": "NOON"}, set(), 0),
+        ({"number": "1571106323"}, {"ten", "night", "noon"}, 3),
+        ({"number": "157110632"}, set(), 0),
+        ({"topic": "周例会"}, {"ten", "night", "noon"}, 3),
+        ({"topic": "周例"}, set(), 0),
+        ({"topic": ""}, set(), 0),
+        ({"booked": "over"}, set(), 0),
+        ({"booked": "early"}, {"night", "noon"}, 1),
+        ({"during": datetime(2026, 3, 9, 0)}, {"night"}, 1),
+        ({"during": datetime(2026, 3, 9, 10)}, {"ten"}, 2),
+        ({"during": datetime(2026, 3, 9, 11)}, set(), 0),
         ({"name": "anna"}, {"ten", "night"}, 3),
         ({"name": ""}, set(), 0),
         ({"name": "anna", "type": "call-in", "weekday": 1}, {"ten"}, 1),
@@ -96,6 +108,21 @@ def test_a_part_selects_its_meetings_and_calls(three, chosen, meetings, calls):
     found = Filter(**chosen)
     assert set(Meeting.objects.matching(found).values_list("uuid", flat=True)) == meetings
     assert TelephonyUsage.objects.matching(found).count() == calls
+
+
+@pytest.mark.parametrize(
+    ("hour", "first", "last"),
+    [
+        ("2026-03-29T01", "2026-03-29T00:00", "2026-03-29T01:00"),
+        ("2026-03-29T02", "2026-03-29T01:00", "2026-03-29T01:00"),
+        ("2026-03-29T03", "2026-03-29T01:00", "2026-03-29T02:00"),
+        ("2026-10-25T02", "2026-10-25T00:00", "2026-10-25T02:00"),
+    ],
+)
+def test_an_hour_of_the_clock_lasts_as_long_as_the_clock_shows_it(settings, hour, first, last):
+    settings.TIME_ZONE = "Europe/Berlin"
+    begin, end = clock_hour(datetime.fromisoformat(f"{hour}:00"))
+    assert (f"{begin:%Y-%m-%dT%H:%M}", f"{end:%Y-%m-%dT%H:%M}") == (first, last)
 
 
 # In the address bar --------------------------------------------------------------------------------------------
