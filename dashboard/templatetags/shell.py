@@ -58,7 +58,7 @@ def cells(row: Sequence[Any]) -> SafeString:
 
 def _cell(cell: Any, *, head: bool) -> str:
     kind = "num" if cell.numeric else "text-nowrap" if cell.one_line else "topic" if head else "text"
-    text = escape(cell.text)
+    text: str = escape(cell.text)
     if cell.url:
         text = f'<a href="{escape(cell.url)}">{text}</a>'
     if cell.bar:
