@@ -38,7 +38,8 @@ class Mail:
 class SmtpServer:
     """Answers on 127.0.0.1. port: 0 for any free one.
 
-    answers: what to say to a command that begins so, instead of 250 (`RCPT TO:<x@y>`, `DATA`, `.` for the end of a mail).
+    answers: what to say to a command that begins so instead of the usual (`RCPT TO:<x@y>`, `DATA`, `.` for the end
+    of a mail).
     drops: commands after which the connection is cut without an answer; for `.` the mail was kept before.
     """
 
@@ -75,7 +76,8 @@ class SmtpServer:
         return f"smtp://127.0.0.1:{self.port}"
 
     def converse(self, reads: Any, writes: Any) -> None:
-        sender, to = "", []
+        sender = ""
+        to: list[str] = []
         writes.write(b"220 test\r\n")
         while line := reads.readline():
             command = line.decode().strip()

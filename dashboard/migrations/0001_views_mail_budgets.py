@@ -1,3 +1,4 @@
+"""Saved views, mail of views, budgets and what was told of them."""
 
 import dashboard.models
 import django.db.models.deletion

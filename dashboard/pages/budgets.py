@@ -2,7 +2,7 @@
 
 import re
 from decimal import Decimal, InvalidOperation
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.conf import settings
@@ -32,7 +32,13 @@ HIGHEST_THRESHOLD = 1000
 LARGEST = Decimal(1_000_000_000)
 
 
-class BudgetForm(forms.ModelForm[Budget]):
+if TYPE_CHECKING:
+    Form = forms.ModelForm[Budget]
+else:
+    Form = forms.ModelForm
+
+
+class BudgetForm(Form):
     """A budget as people write one: ¥ 1,200 and 50, 80, 100 %."""
 
     amount = forms.CharField(label=gettext_lazy("Budget a month"), help_text=gettext_lazy("Yuan, such as 1200."))
