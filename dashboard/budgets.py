@@ -51,9 +51,9 @@ class Status:
         return self.budget.amount or Decimal(1)
 
     @property
-    def share(self) -> Decimal | None:
+    def share(self) -> float | None:
         """Spent ÷ amount."""
-        return None if self.spent is None else self.spent / self.amount
+        return None if self.spent is None else float(self.spent / self.amount)
 
     def reached(self) -> list[int]:
         """The thresholds that are spent, rising. A threshold is reached when exactly so much is spent."""
@@ -234,7 +234,7 @@ def letter(notice: BudgetNotice, current: Status, expected: Forecast | None) -> 
         ) % {
             "month": ledger.month(current.first),
             "spent": ledger.money(current.spent),
-            "share": ledger.percent(float(current.share)) if current.share is not None else ledger.UNKNOWN,
+            "share": ledger.percent(current.share),
             "amount": ledger.money(budget.amount),
         }
         also = _also(lower)

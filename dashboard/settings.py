@@ -58,6 +58,7 @@ if _server is not None:
     EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _server.user, _server.password
     EMAIL_USE_TLS, EMAIL_USE_SSL = _server.tls == "start", _server.tls == "whole"
 EMAIL_TIMEOUT = 30
+EMAIL_USE_LOCALTIME = True
 # How soon the recent days are asked about again; a demo that is looked at for minutes moves within them.
 RECENT_AGAIN = timedelta(minutes=1) if DEMO else timedelta(hours=1)
 

@@ -52,7 +52,7 @@ class BudgetForm(Form):
         help_text=gettext_lazy("E-mail addresses, with commas or lines between. They see one another."),
     )
     language = forms.ChoiceField(label=gettext_lazy("Language of the mail"), choices=settings.LANGUAGES)
-    active = forms.BooleanField(label=gettext_lazy("Tell about it"), required=False)
+    active = forms.BooleanField(label=gettext_lazy("Tell when a threshold is reached"), required=False)
 
     class Meta:
         model = Budget
@@ -68,7 +68,7 @@ class BudgetForm(Form):
         room.empty_label = _("All rooms") if whole else None
         if self.instance.pk:
             self.initial["amount"] = format(self.instance.amount or Decimal(0), "f")
-            self.initial["recipients"] = "\n".join(self.instance.recipients)
+        self.initial["recipients"] = "\n".join(self.instance.recipients)
         self.initial["thresholds"] = ", ".join(map(str, self.instance.thresholds))
 
     def clean_amount(self) -> Decimal:
