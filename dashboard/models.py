@@ -27,8 +27,8 @@ class SavedView(models.Model):
     )
     name = models.CharField(_("name"), max_length=LONGEST_NAME)
     path = models.TextField(_("page"))
-    query = models.TextField(_("filter"), blank=True, help_text=_("as filters.to_query writes it"))
-    shared = models.BooleanField(_("shared"), default=False, help_text=_("Every account may open it."))
+    query = models.TextField(_("filter"), blank=True, help_text="as filters.to_query writes it")
+    shared = models.BooleanField(_("shared"), default=False, help_text="Every account may open it.")
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
 
     class Meta:
@@ -70,7 +70,7 @@ class MailReport(Work):
     path = models.TextField(_("page"))
     query = models.TextField(_("filter"), blank=True)
     frequency = models.CharField(_("frequency"), max_length=10, choices=Frequency.choices, default=Frequency.WEEKLY)
-    hour = models.PositiveSmallIntegerField(_("hour"), default=8, help_text=_("of the site's zone"))
+    hour = models.PositiveSmallIntegerField(_("hour"), default=8, help_text="of the site's zone")
     table = models.CharField(_("CSV attached"), max_length=20, blank=True)
     language = models.CharField(_("language"), max_length=10, default="en")
     active = models.BooleanField(_("active"), default=True)
@@ -153,9 +153,9 @@ class Budget(models.Model):
     room = models.ForeignKey(
         Room, models.CASCADE, null=True, blank=True, related_name="budgets", verbose_name=_("room")
     )
-    amount = MoneyField(_("amount"), help_text=_("yuan a month"))
-    thresholds = models.JSONField(_("thresholds"), default=usual_thresholds, help_text=_("percent, rising"))
-    recipients = models.JSONField(_("recipients"), default=list, help_text=_("e-mail addresses"))
+    amount = MoneyField(_("amount"), help_text="yuan a month")
+    thresholds = models.JSONField(_("thresholds"), default=usual_thresholds, help_text="percent, rising")
+    recipients = models.JSONField(_("recipients"), default=list, help_text="e-mail addresses")
     language = models.CharField(_("language"), max_length=10, default="en")
     active = models.BooleanField(_("active"), default=True)
     created_by = models.ForeignKey(
@@ -189,8 +189,8 @@ class BudgetNotice(Work):
     """
 
     budget = models.ForeignKey(Budget, models.CASCADE, related_name="notices")
-    month = models.DateField(_("month"), help_text=_("its first day"))
-    threshold = models.PositiveIntegerField(_("threshold"), help_text=_("percent"))
+    month = models.DateField(_("month"), help_text="its first day")
+    threshold = models.PositiveIntegerField(_("threshold"), help_text="percent")
     state = models.CharField(_("state"), max_length=10, choices=Posted.choices, default=Posted.WAITING)
     told_with = models.ForeignKey("self", models.CASCADE, null=True, related_name="tells_too")
     noticed_at = models.DateTimeField(_("noticed"))

@@ -122,12 +122,13 @@ def is_one(path: str) -> bool:
 
 def title(place: Place, given: Mapping[str, str]) -> str:
     """What a page is called where it is spoken of: a room's or an attendee's name after the kind of page."""
-    label = str(place.label)
+    label, nobody = str(place.label), _("(no name)")
     if place.name == "room":
         room = Room.objects.filter(host_id=given["host_id"]).first()
         return f"{label}: {room or given['host_id']}"
     if place.name == "person":
         key = fold(given["name"])
         visit = Participant.objects.filter(name_key=key).order_by("-join_time").first()
-        return f"{label}: {' '.join(visit.name.split()) if visit and visit.name.strip() else key or _('(no name)')}"
+        spelled = " ".join(visit.name.split()) if visit else key
+        return f"{label}: {spelled or nobody}"
     return label
