@@ -116,8 +116,8 @@ def read_addresses(text: str, most: int) -> list[str]:
 
 
 def named(label: str, value: str) -> str:
-    """One line of a mail without markup."""
-    return f"{label}: {value}"
+    """A name and its value on one line."""
+    return _("%(label)s: %(value)s") % {"label": label, "value": value}
 
 
 def attachment(name: str, kind: str, content: bytes) -> MIMEBase:

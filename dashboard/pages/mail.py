@@ -13,7 +13,7 @@ from django.db.models import Count, Q, QuerySet
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
-from django.utils.translation import get_language, gettext_lazy
+from django.utils.translation import get_language, gettext_lazy, pgettext_lazy
 from django.utils.translation import gettext as _
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -32,7 +32,7 @@ class MailForm(forms.Form):
     """What is mailed how often, and to whom."""
 
     name = kept.NameField(
-        label=gettext_lazy("Name"),
+        label=pgettext_lazy("of what is kept", "Name"),
         max_length=LONGEST_NAME,
         help_text=gettext_lazy("The subject of the mail begins with it."),
     )

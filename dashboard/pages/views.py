@@ -10,7 +10,7 @@ from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 from django.views.decorators.http import require_POST, require_safe
 
 from dashboard import saved_views
@@ -23,7 +23,7 @@ class ViewForm(forms.Form):
     """The name of a view, and who may open it."""
 
     name = kept.NameField(
-        label=gettext_lazy("Name"),
+        label=pgettext_lazy("of what is kept", "Name"),
         max_length=LONGEST_NAME,
         widget=forms.TextInput(attrs={"class": "form-control", "autocomplete": "off"}),
     )
