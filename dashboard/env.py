@@ -167,8 +167,9 @@ class Env:
             and [key for key, _ in options] in ([], ["tls"])
             and tls in {"0", "1"}
             and bool(user) == bool(password)
-            and not re.search(r"[\x00-\x20\x7f]", user + (parts.hostname or ""))
-            and not re.search(r"[\x00-\x1f\x7f]", password)
+            # No mail server takes others, and smtplib would tell them in its own error.
+            and bool(re.fullmatch(r"[\x21-\x7e]*", user + (parts.hostname or "")))
+            and bool(re.fullmatch(r"[\x20-\x7e]*", password))
         )
         if not good or (parts.scheme == "smtps" and options):
             raise wrong

@@ -4,6 +4,7 @@ Nothing here knows who gets a mail or why. Sentences are kept in English, as tho
 """
 
 import base64
+import contextlib
 import hashlib
 import re
 import smtplib
@@ -162,6 +163,7 @@ class Post:
         try:
             server.open()
         except (OSError, smtplib.SMTPException) as error:
+            _close(server)
             raise NotSent(_reason(error), unreachable=True) from None
         self._server = server
 
@@ -202,13 +204,14 @@ class Post:
 
     def _close(self) -> None:
         server, self._server = self._server, None
-        if server is None:
-            return
-        try:
-            server.close()
-        except (OSError, smtplib.SMTPException):
-            # The mails are sent; how the server says good-bye changes nothing.
-            server.connection = None
+        if server is not None:
+            _close(server)
+
+
+def _close(server: Any) -> None:
+    """Say good-bye; whatever comes of that changes nothing."""
+    with contextlib.suppress(OSError, smtplib.SMTPException):
+        server.close()
 
 
 UNSURE = (

@@ -38,8 +38,8 @@ class Mail:
 class SmtpServer:
     """Answers on 127.0.0.1. port: 0 for any free one.
 
-    answers: what to say to a command that begins so instead of the usual (`RCPT TO:<x@y>`, `DATA`, `.` for the end
-    of a mail).
+    answers: what to say to a command that begins so, in capitals or not, instead of the usual (`RCPT TO:<x@y>`,
+    `DATA`, `.` for the end of a mail).
     drops: commands after which the connection is cut without an answer; for `.` the mail was kept before.
     """
 
@@ -114,6 +114,7 @@ class SmtpServer:
 
     def _answer(self, command: str, usual: str) -> str | None:
         """What to say; None to hang up."""
-        if any(command.startswith(start) for start in self.drops):
+        plain = command.casefold()
+        if any(plain.startswith(start.casefold()) for start in self.drops):
             return None
-        return next((text for start, text in self.answers.items() if command.startswith(start)), usual)
+        return next((text for start, text in self.answers.items() if plain.startswith(start.casefold())), usual)
