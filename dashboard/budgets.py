@@ -105,7 +105,7 @@ def _notice(found: Status, now: datetime) -> None:
         return
     highest = max(fresh)
     with transaction.atomic():
-        notice, ours = rows.get_or_create(
+        notice, _ours = rows.get_or_create(
             threshold=highest,
             defaults={
                 "budget": found.budget,
@@ -114,9 +114,6 @@ def _notice(found: Status, now: datetime) -> None:
                 "next_due_at": now,
             },
         )
-        if not ours:
-            # Somebody else noticed it at the same moment, and notes the lower ones too.
-            return
         BudgetNotice.objects.bulk_create(
             (
                 BudgetNotice(

@@ -259,6 +259,24 @@ def test_after_a_crash_nothing_is_sent_twice(post, state, sent):
         assert BudgetNotice.objects.get().last_error == mailing.STOPPED
 
 
+def test_a_worker_that_dies_right_after_the_mail_was_taken(post, monkeypatch):
+    budget()
+    spend("60")
+    send = mailing.Post.send
+
+    def send_and_die(self, letter):
+        send(self, letter)
+        raise SystemExit
+
+    monkeypatch.setattr(mailing.Post, "send", send_and_die)
+    with pytest.raises(SystemExit):
+        budgets.check(NOW)
+    monkeypatch.setattr(mailing.Post, "send", send)
+    assert budgets.check(NOW + timedelta(hours=1)) == 0
+    assert len(post.mails) == 1
+    assert told() == {50: Posted.UNSURE}
+
+
 def test_while_another_worker_is_at_it_nobody_else_is(post):
     spend("60")
     notice = BudgetNotice.objects.create(
