@@ -147,11 +147,11 @@ def _send_all(now: datetime) -> int:
     due = BudgetNotice.objects.filter(
         Q(state=Posted.WAITING) & Q(next_due_at__lte=now) & Q(budget__active=True), noticed_at__gt=now - GIVE_UP
     ).order_by("next_due_at", "pk")
-    owner = leases.new_owner()
+    owner, clock = leases.new_owner(), mailing.running_from(now)
     sent = 0
     with Post() as post:
         for _number in range(A_RUN):
-            for notice in (held := leases.claim(due, owner, now, 1)):
+            for notice in (held := leases.claim(due, owner, clock(), 1)):
                 try:
                     post.ready()
                     sent += _send(notice, owner, post, now)

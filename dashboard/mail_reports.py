@@ -8,7 +8,7 @@ when a worker died is not sent again by itself: it may have arrived.
 import io
 import logging
 import zipfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from email.mime.base import MIMEBase
@@ -136,7 +136,7 @@ def content(report: MailReport, now: datetime) -> Content:
 def _days(asked: Filter, days: str) -> str:
     """The period in words: the preset's name before its days."""
     label = filters.PERIOD_LABELS.get(asked.period, "")
-    return f"{label}: {days}" if label else days
+    return mailing.named(str(label), days) if label else days
 
 
 def figure_cards(place: Place, chosen: Filter, before: Filter | None, now: datetime) -> list[Card]:
@@ -257,20 +257,19 @@ def send_due(now: datetime) -> int:
     if not mailing.is_on():
         return 0
     leases.release_gone(MailReport, now)
-    owner = leases.new_owner()
+    owner, clock = leases.new_owner(), mailing.running_from(now)
     due = MailReport.objects.filter(active=True, owner__is_active=True, next_due_at__lte=now)
     due = due.order_by("next_due_at", "pk")
     sent = 0
     with Post() as post:
         for _number in range(A_RUN):
-            for report in (held := leases.claim(due, owner, now, 1)):
+            for report in (held := leases.claim(due, owner, clock(), 1)):
                 try:
-                    sent += _send(report, owner, post, now)
+                    sent += _send(report, owner, post, clock, now)
                 except NotSent as error:
                     _put_off(report, owner, str(error), now)
                     # A server that cannot be reached is asked once a run, not once a mail.
-                    if error.unreachable:
-                        return sent
+                    return sent
                 except (filters.BadFilter, places.NoPlace):
                     # It will be as wrong in a minute: the next try is the next regular one.
                     _done(report, owner, now, BROKEN)
@@ -297,11 +296,11 @@ def _moment(report: MailReport, now: datetime) -> datetime:
     return moment
 
 
-def _send(report: MailReport, owner: str, post: Post, now: datetime) -> int:
+def _send(report: MailReport, owner: str, post: Post, clock: Callable[[], datetime], now: datetime) -> int:
     """Send one report that is claimed to all of its recipients who have not got it. Out: mails sent.
 
-    What was refused or may have been sent is done with, and shown. Errors: NotSent when some of it has to be tried
-    again, filters.BadFilter and places.NoPlace when the view cannot be opened.
+    What was refused or may have been sent is done with, and shown. Errors: NotSent when the mail server cannot be
+    reached, filters.BadFilter and places.NoPlace when the view cannot be opened.
     """
     moment = _moment(report, now)
     _held(report, owner).update(sending_for=moment)
@@ -325,7 +324,7 @@ def _send(report: MailReport, owner: str, post: Post, now: datetime) -> int:
                 told = content(report, now)
         mail = letter(report, moment, readers[row.address], told)
         post.ready()
-        leases.extend([report], owner, now)
+        leases.extend([report], owner, clock())
         one = rows.filter(pk=row.pk)
         if not _held(report, owner).exists() or not one.filter(state=Posted.WAITING).update(state=Posted.SENDING):
             return sent
@@ -342,7 +341,8 @@ def _send(report: MailReport, owner: str, post: Post, now: datetime) -> int:
             _held(report, owner).update(last_sent_at=now)
             sent += 1
     if again:
-        raise NotSent(again)
+        _put_off(report, owner, again, now)
+        return sent
     errors = rows.exclude(state=Posted.SENT).exclude(error="").order_by("address").values_list("error", flat=True)
     _done(report, owner, now, " ".join(dict.fromkeys(errors)))
     MailDelivery.objects.filter(report=report, due_at__lt=min(now, moment) - KEPT).delete()

@@ -9,9 +9,10 @@ import hashlib
 import re
 import smtplib
 import ssl
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from email import encoders
 from email.mime.base import MIMEBase
 from types import TracebackType
@@ -132,6 +133,12 @@ def attachment(name: str, kind: str, content: bytes) -> MIMEBase:
     encoders.encode_base64(part)
     part.add_header("Content-Disposition", "attachment", filename=name)
     return part
+
+
+def running_from(now: datetime) -> Callable[[], datetime]:
+    """A clock that shows a moment now and goes on: leases last by it while a slow server is waited for."""
+    begun = time.monotonic()
+    return lambda: now + timedelta(seconds=time.monotonic() - begun)
 
 
 def backoff(failures: int) -> timedelta:

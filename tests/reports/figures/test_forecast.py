@@ -1,6 +1,7 @@
 """Where a month is going: against plain Python, and never with more certainty than there is."""
 
 from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from statistics import mean
@@ -23,7 +24,7 @@ TODAY = date(2026, 3, 18)
 EVERYTHING = Filter()
 
 
-def keep(costs: dict[date, list[Decimal | None]], begin: date | None = None) -> None:
+def keep(costs: Mapping[date, Sequence[Decimal | None]], begin: date | None = None) -> None:
     """Calls with these costs on these days; begin: the first day that the ledger knows of."""
     Meeting.objects.all().delete()
     take(meeting(uuid="first", start_time=f"{begin or min(costs)} 09:00:00", end_time=None, telephony_usage=[]))
