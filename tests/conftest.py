@@ -52,9 +52,20 @@ def installation(tmp_path, request) -> Iterator[dict[str, str]]:
     On the database and broker that the suite itself runs on: SQLite and files, or a PostgreSQL database
     and a Redis database made for this test alone.
     """
-    names = ("UMEET_", "DATA_DIR", "DATABASE_", "CELERY_", "SECRET_", "ALLOWED_", "CSRF_", "TIME_", "OPENING_")
-    names += ("EMAIL_", "SITE_URL")
-    environment = {name: value for name, value in os.environ.items() if not name.startswith((*names, "DEBUG"))}
+    names = (
+        "UMEET_",
+        "DATA_DIR",
+        "DATABASE_",
+        "CELERY_",
+        "SECRET_",
+        "ALLOWED_",
+        "CSRF_",
+        "TIME_",
+        "OPENING_",
+        "EMAIL_",
+    )
+    others = ("DEBUG", "SITE_URL")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith((*names, *others))}
     environment |= {
         "DATA_DIR": str(tmp_path / "installation"),
         "UMEET_API_KEY": KEY,
