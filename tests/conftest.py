@@ -52,19 +52,8 @@ def installation(tmp_path, request) -> Iterator[dict[str, str]]:
     On the database and broker that the suite itself runs on: SQLite and files, or a PostgreSQL database
     and a Redis database made for this test alone.
     """
-    names = (
-        "UMEET_",
-        "DATA_DIR",
-        "DATABASE_",
-        "CELERY_",
-        "SECRET_",
-        "ALLOWED_",
-        "CSRF_",
-        "TIME_",
-        "OPENING_",
-        "EMAIL_",
-    )
-    others = ("DEBUG", "SITE_URL")
+    names = ("UMEET_", "DATA_DIR", "DATABASE_", "CELERY_", "SECRET_", "ALLOWED_", "CSRF_", "TIME_", "OPENING_")
+    others = ("DEBUG", "EMAIL_", "SITE_URL")
     environment = {name: value for name, value in os.environ.items() if not name.startswith((*names, *others))}
     environment |= {
         "DATA_DIR": str(tmp_path / "installation"),
@@ -110,10 +99,11 @@ def post(settings) -> Iterator[SmtpServer]:
         yield server
 
 
+# Nobody signs in as these by a password: hashing one would take longer than most tests.
 @pytest.fixture
 def admin(django_user_model, db) -> Client:
     """A browser signed in as administrator."""
-    user = django_user_model.objects.create_superuser("admin", password="a long password")
+    user = django_user_model.objects.create_superuser("admin")
     client = Client()
     client.force_login(user)
     return client
@@ -123,7 +113,7 @@ def admin(django_user_model, db) -> Client:
 def viewer(django_user_model, db) -> Client:
     """A browser signed in as somebody without any permission."""
     client = Client()
-    client.force_login(django_user_model.objects.create_user("viewer", password="a long password"))
+    client.force_login(django_user_model.objects.create_user("viewer"))
     return client
 
 

@@ -28,7 +28,7 @@ DUE = NOW - timedelta(minutes=1)
 
 @pytest.fixture
 def owner(django_user_model):
-    return django_user_model.objects.create_superuser("anna", password="a long password")
+    return django_user_model.objects.create_superuser("anna")
 
 
 @pytest.fixture
@@ -220,7 +220,7 @@ def test_days_and_names_are_those_of_the_moment_of_sending(post, make, company):
 
 
 def test_numbers_are_masked_by_the_rights_of_the_owner_at_that_time(post, make, company, django_user_model):
-    owner = django_user_model.objects.create_user("bert", password="a long password")
+    owner = django_user_model.objects.create_user("bert")
     report = make("/telephony/", "period=all", owner=owner, table="telephony")
     mail_reports.send_due(NOW)
     (body,) = post.mails[0].attached.values()

@@ -18,9 +18,7 @@ def clients(django_user_model) -> dict[str, Client]:
     """Browsers of an owner, a colleague, and staff without and with the permission."""
     found = {}
     for name in ("owner", "colleague", "staff", "keeper"):
-        user = django_user_model.objects.create_user(
-            name, password="a long password", is_staff=name in {"staff", "keeper"}
-        )
+        user = django_user_model.objects.create_user(name, is_staff=name in {"staff", "keeper"})
         if name == "keeper":
             for codename in ("change_savedview", "delete_savedview"):
                 user.user_permissions.add(Permission.objects.get(codename=codename))
