@@ -17,7 +17,7 @@ from email import encoders
 from email.mime.base import MIMEBase
 from types import TracebackType
 from typing import Any, Self
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
@@ -288,7 +288,8 @@ def _clean(text: str) -> str:
     user, password = settings.EMAIL_HOST_USER, settings.EMAIL_HOST_PASSWORD
     if password:
         whole = f"\0{user}\0{password}"
-        spellings = {password, *(base64.b64encode(one.encode()).decode() for one in (password, whole))}
+        spellings = {password, quote(password), quote(password, safe="")}
+        spellings |= {base64.b64encode(one.encode()).decode() for one in (password, whole)}
         for spelling in sorted(spellings, key=len, reverse=True):
             text = text.replace(spelling, "***")
     plain = " ".join(re.sub(r"[\x00-\x1f\x7f]", " ", text).split())

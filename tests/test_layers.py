@@ -42,7 +42,7 @@ LAYERS = [
     ["reports.exports"],
     ["reports.admin", "reports.apps", "reports.management.base"],
     ["reports.management.commands"],
-    ["dashboard.sentences", "dashboard.models", "dashboard.smtp"],
+    ["dashboard.sentences", "dashboard.models", "dashboard.smtp", "dashboard.checks"],
     ["dashboard.celery", "dashboard.filters", "dashboard.middleware", "dashboard.templatetags.ledger"],
     ["dashboard.cards", "dashboard.charts", "dashboard.heat", "dashboard.tables", "dashboard.templatetags.shell"],
     ["dashboard.mailing", "dashboard.outlook", "dashboard.places", "dashboard.saved_views"],
@@ -57,7 +57,7 @@ LAYERS = [
     ["dashboard.pages.kept"],
     ["dashboard.pages"],
     ["dashboard.urls", "dashboard.launcher"],
-    ["dashboard.management.commands", "dashboard.settings", "dashboard.apps", "dashboard.wsgi"],
+    ["dashboard.management.commands", "dashboard.settings", "dashboard.apps", "dashboard.admin", "dashboard.wsgi"],
 ]
 # A package's own __init__ is no layer; nothing below may import the sandbox but what runs it.
 RUNS_THE_SANDBOX = {"reports.management.commands.sandbox", "dashboard.launcher"}

@@ -179,3 +179,13 @@ def test_the_page_is_in_chinese_too(admin, spent):
     Budget.objects.create(amount=Decimal(100), recipients=["boss@example.com"])
     admin.cookies["django_language"] = "zh-hans"
     assert "全部会议室 ¥60.00 ／ ¥100.00 60.0%" in text(admin)
+
+
+def test_a_budget_costs_five_queries(admin, spent, django_assert_max_num_queries):
+    admin.get("/budgets/")
+    for number in range(4):
+        room = Room.objects.create(host_id=f"R{number}")
+        Budget.objects.create(amount=Decimal(100), recipients=["boss@example.com"], room=room)
+    # Sign-in, freshness and the budgets themselves; then the sum, the forecast, the history and the notices of each.
+    with django_assert_max_num_queries(12 + 4 * 5):
+        admin.get("/budgets/")

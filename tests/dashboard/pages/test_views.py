@@ -4,7 +4,7 @@ import pytest
 from django.contrib.auth.models import Permission
 from django.test import Client
 
-from dashboard import places
+from dashboard import places, saved_views
 from dashboard.models import SavedView
 from reports.models import Room
 from tests.html import Page
@@ -180,3 +180,14 @@ def test_the_pages_ask_for_a_sign_in_and_a_post(client, clients):
     strict = Client(enforce_csrf_checks=True)
     strict.cookies = clients["owner"].cookies
     assert save(strict).status_code == 403
+
+
+def test_the_list_costs_one_query_however_many_views_there_are(clients, django_user_model, django_assert_num_queries):
+    user = django_user_model.objects.get(username="owner")
+    for number in range(20):
+        SavedView.objects.create(owner=user, name=f"View {number}", path="/", shared=bool(number % 2))
+    colleague = django_user_model.objects.get(username="colleague")
+    for account, own, shared in ((user, 20, 0), (colleague, 0, 10)):
+        with django_assert_num_queries(1):
+            found = saved_views.grouped(account, "/")
+        assert (len(found["own"]), len(found["shared"])) == (own, shared)
