@@ -13,7 +13,7 @@ from django.conf import settings
 from django.db.models import F, QuerySet
 
 from reports.csvtable import Row, Table, count, file_name, hours, minutes, moment, money, percent, truth, write
-from reports.figures import occupancy, people, room_usage, telephony, usage
+from reports.figures import occupancy, people, pool, room_usage, telephony, usage
 from reports.figures.attendance import stay
 from reports.figures.usage import Totals
 from reports.filter import Filter
@@ -163,6 +163,20 @@ def _hour_rows(chosen: Filter, now: datetime) -> Iterator[Row]:
         yield (count(one.weekday), count(one.hour), count(one.meetings), hours(one.open_seconds))
 
 
+def _pool_rows(chosen: Filter, now: datetime) -> Iterator[Row]:
+    run = pool.course(chosen, now)
+    asked = pool.what_if(run)
+    for one in pool.levels(run):
+        yield (
+            count(one.rooms),
+            hours(one.seconds),
+            hours(one.at_least_seconds),
+            count(one.without),
+            count(asked.meetings),
+            percent(asked.served(one.rooms)),
+        )
+
+
 Q = TypeVar("Q", bound="QuerySet[Any]")
 
 
@@ -299,4 +313,11 @@ DAYS = Table(
     _day_rows,
 )
 HOURS = Table("hours", ("weekday", "hour", "meetings", "open_hours"), frozenset(), frozenset(), _hour_rows)
-TABLES = {table.name: table for table in (MEETINGS, PARTICIPANTS, ATTENDEES, TELEPHONY, ROOMS, DAYS, HOURS)}
+POOL = Table(
+    "pool",
+    ("level", "hours_at_level", "hours_at_least", "meetings_without_room", "meetings", "served_percent"),
+    frozenset(),
+    frozenset(),
+    _pool_rows,
+)
+TABLES = {table.name: table for table in (MEETINGS, PARTICIPANTS, ATTENDEES, TELEPHONY, ROOMS, DAYS, HOURS, POOL)}
