@@ -44,6 +44,8 @@ LAYERS = [
     ["dashboard.sentences"],
     ["dashboard.celery", "dashboard.filters", "dashboard.middleware", "dashboard.templatetags.ledger"],
     ["dashboard.cards", "dashboard.charts", "dashboard.heat", "dashboard.tables", "dashboard.templatetags.shell"],
+    ["dashboard.pool_charts"],
+    ["dashboard.pool_cards"],
     ["dashboard.changes", "dashboard.context", "dashboard.room_days", "dashboard.timeline", "dashboard.usage_cards"],
     ["dashboard.pages.base"],
     ["dashboard.pages.meetings", "dashboard.pages.people", "dashboard.pages.rooms"],

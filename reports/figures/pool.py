@@ -501,3 +501,35 @@ def by_size(run: Course, pool: Size) -> list[OfSize]:
             )
         )
     return found
+
+
+# All of it ------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """What a period says of the pool. short: none where nobody knows how many rooms there are."""
+
+    size: Size
+    run: Course
+    asked: WhatIf
+    short: Sequence[Short]
+    extras: Extras
+
+    @property
+    def short_seconds(self) -> int | None:
+        """For how long no room of the pool was free; None where nobody knows how many there are."""
+        return None if self.size.rooms is None else sum(one.seconds for one in self.short)
+
+
+def picture(chosen: Filter, now: datetime) -> Picture:
+    """The pool over the period of a filter."""
+    there_is = size(chosen)
+    run = course(chosen, now)
+    return Picture(
+        size=there_is,
+        run=run,
+        asked=what_if(run),
+        short=shortages(run, there_is.rooms, now) if there_is.rooms else [],
+        extras=extras(run, there_is.rooms),
+    )
