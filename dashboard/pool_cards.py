@@ -1,6 +1,5 @@
 """The pool in words and in cards: how many rooms there are, and how many would have done."""
 
-
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -63,14 +62,13 @@ def source(size: Size) -> str:
         return _("The rooms of the filter are taken for the pool.")
     licence = size.licence
     if licence is None:
-        return _("The provider has not said how many rooms are rented: the rooms that it lists are taken for the pool.")
+        return _("The provider has not said how many rooms are rented: the rooms known are taken for the pool.")
     day = ledger.day(timezone.localtime(licence.last_seen_at))
     parts = [_("The size of the pool is what the provider said on %(day)s is rented.") % {"day": day}]
     if licence.expire_date:
         parts.append(_("It is rented until %(day)s.") % {"day": ledger.day(licence.expire_date)})
     if size.known != size.rooms:
-        text = ngettext("The provider lists %(count)s room.", "The provider lists %(count)s rooms.", size.known)
-        parts.append(text % {"count": ledger.count(size.known)})
+        parts.append(_("Rooms known: %(count)s.") % {"count": ledger.count(size.known)})
     return " ".join(parts)
 
 

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from dashboard.charts import Chart
 from dashboard.filters import link
 from dashboard.templatetags import ledger
-from reports.csvtable import hours as written_hours
+from reports import csvtable
 from reports.figures.pool import Level, OfSize, WhatIf
 from reports.filter import Filter
 
@@ -35,7 +35,7 @@ def limit(pool: int | None, count: int) -> list[dict[str, Any]]:
     return [{"label": _("rooms of the pool"), "data": [pool] * count, "tone": 4, "mark": "limit"}] if pool else []
 
 
-def concurrent_by_hour(hours: Sequence[tuple[datetime, int]], pool: int | None, url: HourUrl) -> Chart:
+def concurrent_by_hour(hours: Sequence[tuple[datetime, int]], pool: int | None, url: HourUrl, csv_url: str) -> Chart:
     """The most rooms at once in each clock hour; each bar leads to the meetings that occupied them."""
     links = [url(hour) for hour, _most in hours]
     return _concurrent(
@@ -46,7 +46,7 @@ def concurrent_by_hour(hours: Sequence[tuple[datetime, int]], pool: int | None, 
         [most for _hour, most in hours],
         links,
         pool,
-        "",
+        csv_url,
     )
 
 
@@ -103,7 +103,7 @@ def hours_at_levels(levels: Sequence[Level], pool: int | None, url: HourUrl, csv
     def drawn(seconds: Callable[[Level], int], low: int, high: int) -> list[float | None]:
         found: list[float | None] = [None] * count
         for one in levels[low:high]:
-            found[one.rooms] = float(written_hours(seconds(one)))
+            found[one.rooms] = float(csvtable.hours(seconds(one)))
         return found
 
     links = [url(one.hour) if one.hour and one.rooms else "" for one in levels]
@@ -189,30 +189,47 @@ def what_if(levels: Sequence[Level], asked: WhatIf, pool: int | None, rented: st
     )
 
 
-def what_if_by_size(sizes: Sequence[OfSize]) -> Chart | None:
+def what_if_by_size(sizes: Sequence[OfSize], csv_url: str) -> Chart | None:
     """The same for the rooms of each size by themselves, a line each; None where there are not two to compare."""
     shown = [one for one in sizes if one.kind == "size" and one.asked.meetings][:TONES]
     if len(shown) < 2:
         return None
     top = max(one.asked.rooms_for(1000) or 0 for one in shown)
-    curves = [[one.asked.without(rooms) for rooms in range(top + 1)] for one in shown]
     names = [_("%(seats)s seats") % {"seats": ledger.count(one.seats)} for one in shown]
     return Chart(
         id="chart-what-if-by-size",
         kind="line",
         title=_("With so many rooms of a size"),
-        description=_("Meetings in rooms of that size that would have found none of so many."),
+        description=_("Of the meetings in rooms of that size, those that would have found none of so many."),
         data={
             "kind": "line",
             "labels": [str(rooms) for rooms in range(top + 1)],
             "x_title": _("rooms of the size"),
+            "unit": "%",
             "datasets": [
-                {"label": name, "data": curve, "tone": place + 1}
-                for place, (name, curve) in enumerate(zip(names, curves, strict=True))
+                {
+                    "label": name,
+                    # A share of its own meetings: the sizes are not used alike.
+                    "data": [
+                        float(csvtable.percent(one.asked.without(rooms) / one.asked.meetings))
+                        for rooms in range(top + 1)
+                    ],
+                    "tone": place + 1,
+                }
+                for place, (name, one) in enumerate(zip(names, shown, strict=True))
             ],
         },
         table_head=[_("Rooms"), *names],
         table_rows=[
-            [ledger.count(rooms), *(ledger.count(curve[rooms]) for curve in curves)] for rooms in range(top + 1)
+            [
+                ledger.count(rooms),
+                *(
+                    f"{ledger.count(left)} · {ledger.percent(left / one.asked.meetings)}"
+                    for one in shown
+                    for left in [one.asked.without(rooms)]
+                ),
+            ]
+            for rooms in range(top + 1)
         ],
+        csv_url=csv_url,
     )

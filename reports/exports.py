@@ -177,6 +177,25 @@ def _pool_rows(chosen: Filter, now: datetime) -> Iterator[Row]:
         )
 
 
+def _size_rows(chosen: Filter, now: datetime) -> Iterator[Row]:
+    for one in pool.by_size(pool.course(chosen, now), pool.size(chosen)):
+        for rooms in range((one.asked.rooms_for(1000) or 0) + 1):
+            yield (
+                one.kind if one.seats is None else count(one.seats),
+                count(one.rooms),
+                count(rooms),
+                count(one.asked.without(rooms)),
+                count(one.asked.meetings),
+                percent(one.asked.served(rooms)),
+            )
+
+
+def _concurrency_rows(chosen: Filter, now: datetime) -> Iterator[Row]:
+    zone = ZoneInfo(settings.TIME_ZONE)
+    for begin, most in pool.concurrency(pool.course(chosen, now)):
+        yield (moment(begin, zone), count(most))
+
+
 Q = TypeVar("Q", bound="QuerySet[Any]")
 
 
@@ -320,4 +339,18 @@ POOL = Table(
     frozenset(),
     _pool_rows,
 )
-TABLES = {table.name: table for table in (MEETINGS, PARTICIPANTS, ATTENDEES, TELEPHONY, ROOMS, DAYS, HOURS, POOL)}
+SIZES = Table(
+    "sizes",
+    ("seats", "rooms", "level", "meetings_without_room", "meetings", "served_percent"),
+    frozenset(),
+    frozenset(),
+    _size_rows,
+)
+CONCURRENCY = Table("concurrency", ("begin", "most_rooms"), frozenset(), frozenset(), _concurrency_rows)
+TABLES = {
+    table.name: table
+    for table in (
+        *(MEETINGS, PARTICIPANTS, ATTENDEES, TELEPHONY, ROOMS, DAYS, HOURS),
+        *(POOL, SIZES, CONCURRENCY),
+    )
+}

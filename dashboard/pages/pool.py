@@ -1,7 +1,7 @@
 """The pool: rooms at once against its size, when it ran short, and how many rooms would have done."""
 
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import datetime
 from functools import partial
 from zoneinfo import ZoneInfo
 
@@ -145,7 +145,10 @@ def size_table(sizes: Sequence[OfSize], chosen: Filter) -> Table:
             Spec("meetings", _("Meetings"), True),
             Spec("most", _("Most at once"), True),
             Spec("all_in_use", _("All in use"), True, _("h")),
-            *(Spec(f"for_{share}", f"{share / 10:g}%", True, _("rooms")) for share in pool.SHARES),
+            *(
+                Spec(f"for_{share}", _("For %(share)s") % {"share": f"{share / 10:g}%"}, True, _("rooms"))
+                for share in pool.SHARES
+            ),
         ]
     )
     path, meetings = reverse("pool"), reverse("meetings")
@@ -176,13 +179,12 @@ def size_table(sizes: Sequence[OfSize], chosen: Filter) -> Table:
 # The page ----------------------------------------------------------------------------------------------------
 
 
-def concurrent(seen: Picture, first: date, last: date, chosen: Filter) -> charts.Chart:
+def concurrent(seen: Picture, chosen: Filter, csv_url: str) -> charts.Chart:
     """Rooms at once over time: by the hour for a fortnight, by the day for more."""
     meetings = reverse("meetings")
-    if (last - first).days < pool.DAYS_BY_HOUR:
+    if pool.is_by_hour(seen.run):
         url = partial(pool_charts.hour_url, meetings, chosen)
-        return pool_charts.concurrent_by_hour(pool.by_hour(seen.run), seen.size.rooms, url)
-    csv_url = filters.link(reverse("days-csv"), chosen, compare=False)
+        return pool_charts.concurrent_by_hour(pool.by_hour(seen.run), seen.size.rooms, url, csv_url)
     return pool_charts.concurrent_by_day(pool.by_day(seen.run), seen.size.rooms, meetings, chosen, csv_url)
 
 
@@ -199,11 +201,12 @@ def page(request: base.HtmxHttpRequest) -> HttpResponse:
     worst = pool.worst_hours(seen.run, WORST)
     sizes = pool.by_size(seen.run, seen.size)
     levels = pool.levels(seen.run)
-    frame = base.frame(path, chosen, now, ("pool", "days", "meetings", "rooms"))
     hour_url = partial(pool_charts.hour_url, reverse("meetings"), chosen)
-    csv_url = filters.link(reverse("pool-csv"), chosen, compare=False)
+    csv = {
+        name: filters.link(reverse(f"{name}-csv"), chosen, compare=False) for name in ("pool", "sizes", "concurrency")
+    }
     context = {
-        **frame,
+        **base.frame(path, chosen, now, ("pool", "sizes", "concurrency", "meetings", "rooms")),
         "sentence": pool_cards.sentence(seen),
         "explanation": pool_cards.explanation(seen.asked),
         "source": pool_cards.source(seen.size),
@@ -211,12 +214,14 @@ def page(request: base.HtmxHttpRequest) -> HttpResponse:
         "without_before": chosen.compare and not before,
         "seen": seen,
         "cards": pool_cards.figure_cards(chosen, before, seen, past, worst[0] if worst else None),
-        "concurrent": concurrent(seen, frame["first"], frame["last"], chosen),
+        "concurrent": concurrent(seen, chosen, csv["concurrency"]),
         "charts": [
-            pool_charts.hours_at_levels(levels, seen.size.rooms, hour_url, csv_url),
-            pool_charts.what_if(levels, seen.asked, seen.size.rooms, pool_cards.marked(seen.size), hour_url, csv_url),
+            pool_charts.hours_at_levels(levels, seen.size.rooms, hour_url, csv["pool"]),
+            pool_charts.what_if(
+                levels, seen.asked, seen.size.rooms, pool_cards.marked(seen.size), hour_url, csv["pool"]
+            ),
         ],
-        "size_chart": pool_charts.what_if_by_size(sizes),
+        "size_chart": pool_charts.what_if_by_size(sizes, csv["sizes"]),
         "sizes": size_table(sizes, chosen),
         "short": short_table(seen, chosen),
         "extra": extra_table(seen),

@@ -239,6 +239,19 @@ def by_day(run: Course) -> list[tuple[date, int]]:
     return [(day, run.most(midnight(day, zone), midnight(day + timedelta(days=1), zone))) for day in local_days(run)]
 
 
+def is_by_hour(run: Course) -> bool:
+    """Whether the period is short enough to be shown by the hour; else it is by the day."""
+    return run.end - run.begin <= timedelta(days=DAYS_BY_HOUR, hours=2)  # a clock may have been set in it
+
+
+def concurrency(run: Course) -> list[tuple[datetime, int]]:
+    """The most rooms at once of each hour, or day, that has begun: (its begin, rooms)."""
+    if is_by_hour(run):
+        return [(begin, run.most(begin, end)) for _hour, begin, end in clock_hours(run)]
+    zone = ZoneInfo(settings.TIME_ZONE)
+    return [(midnight(day, zone), most) for day, most in by_day(run)]
+
+
 def worst_hours(run: Course, count: int) -> list[Hour]:
     """The clock hours with the most rooms at once; of equals those with more occupied time, then the earlier."""
     found = [(run.most(begin, end), hour, begin, end) for hour, begin, end in clock_hours(run)]

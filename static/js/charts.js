@@ -171,7 +171,16 @@
           legend: {
             display: data.datasets.length > 1,
             align: "end",
-            labels: { color: colour.text, font, boxWidth: 10, boxHeight: 10, padding: 12 },
+            labels: {
+              color: colour.text,
+              font,
+              boxWidth: 10,
+              boxHeight: 10,
+              padding: 12,
+              // A dashed border does not become so small a box.
+              generateLabels: (of) =>
+                Chart.defaults.plugins.legend.labels.generateLabels(of).map((label) => ({ ...label, lineWidth: 0 })),
+            },
           },
           tooltip: {
             backgroundColor: colour.surface,
