@@ -171,7 +171,7 @@ def what_if(levels: Sequence[Level], asked: WhatIf, pool: int | None, rented: st
         id="chart-what-if",
         kind="line",
         title=_("With so many rooms"),
-        description=_("Meetings that would have found none. Choose a point to see an hour with so many rooms in use."),
+        description=_("Meetings that would have found none. Choose a point to see an hour with so many in use."),
         data={
             "kind": "line",
             "labels": [str(rooms) for rooms in range(count)],
@@ -191,7 +191,7 @@ def what_if(levels: Sequence[Level], asked: WhatIf, pool: int | None, rented: st
 
 def what_if_by_size(sizes: Sequence[OfSize], csv_url: str) -> Chart | None:
     """The same for the rooms of each size by themselves, a line each; None where there are not two to compare."""
-    shown = [one for one in sizes if one.kind == "size" and one.asked.meetings][:TONES]
+    shown = [one for one in sizes if one.kind == "size" and one.asked.meetings]
     if len(shown) < 2:
         return None
     top = max(one.asked.rooms_for(1000) or 0 for one in shown)
@@ -214,7 +214,7 @@ def what_if_by_size(sizes: Sequence[OfSize], csv_url: str) -> Chart | None:
                         float(csvtable.percent(one.asked.without(rooms) / one.asked.meetings))
                         for rooms in range(top + 1)
                     ],
-                    "tone": place + 1,
+                    "tone": place % TONES + 1,
                 }
                 for place, (name, one) in enumerate(zip(names, shown, strict=True))
             ],

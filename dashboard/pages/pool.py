@@ -55,7 +55,7 @@ def worst_table(worst: Sequence[Hour], chosen: Filter) -> Table:
     columns = tables.plain_columns(
         [
             Spec("hour", _("Hour")),
-            Spec("most", _("Most at once"), True),
+            Spec("most", _("Most rooms"), True),
             Spec("room_hours", _("Occupied"), True, _("room hours")),
             Spec("meetings", _("Meetings"), True),
         ]
@@ -82,7 +82,7 @@ def short_table(seen: Picture, chosen: Filter) -> Table:
             Spec("start", _("From")),
             Spec("end", _("To")),
             Spec("minutes", _("Time"), True, _("min")),
-            Spec("most", _("Most at once"), True),
+            Spec("most", _("Most rooms"), True),
             Spec("began", _("Meetings begun"), True),
             Spec("without", _("Found none"), True),
             Spec("extra", _("In extra rooms"), True),
@@ -143,7 +143,7 @@ def size_table(sizes: Sequence[OfSize], chosen: Filter) -> Table:
             Spec("seats", _("Seats")),
             Spec("rooms", _("Rooms"), True),
             Spec("meetings", _("Meetings"), True),
-            Spec("most", _("Most at once"), True),
+            Spec("most", _("Rooms at once"), True),
             Spec("all_in_use", _("All in use"), True, _("h")),
             *(
                 Spec(f"for_{share}", _("For %(share)s") % {"share": f"{share / 10:g}%"}, True, _("rooms"))

@@ -161,6 +161,8 @@
               font,
               padding: 8,
               maxTicksLimit: 6,
+              // What has no unit is counted: there is no half of it.
+              precision: data.unit || data.currency ? undefined : 0,
               // One notation for the whole axis.
               callback: (value, index, ticks) =>
                 ticks.at(-1).value < 10000 ? axis.format(value) : short.format(value),
