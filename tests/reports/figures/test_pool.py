@@ -250,10 +250,18 @@ def test_hours_of_the_clock_against_twenty_minutes_each(spans, place, now):
             )[:count]
             worst = pool.worst_hours(run, count)
             assert [(-one.most, -one.room_seconds, one.hour) for one in worst] == expected
-        # The longest stretch at a level began in the hour that stands for it.
+        # The longest stretch at a level began in the hour that stands for it; of equals the first.
+        held = [sum(use.start <= begin + number * TWENTY < use.end for use in uses) for number in range(now * 3)]
+        stretches: dict[int, list[tuple[int, int]]] = {}
+        number = 0
+        for rooms, group in itertools.groupby(held[: (end - begin) // TWENTY]):
+            length = len(list(group))
+            stretches.setdefault(rooms, []).append((-length, number))
+            number += length
         for level in pool.levels(run):
-            if level.hour is not None:
-                assert level.rooms in hours[level.hour]
+            found_in = min(stretches[level.rooms])[1] if level.rooms in stretches else None
+            shown = None if found_in is None else (begin + found_in * TWENTY).astimezone(here)
+            assert level.hour == (shown and shown.replace(minute=0, tzinfo=None, fold=0))
 
 
 @few
@@ -272,6 +280,23 @@ def test_an_hour_counts_the_meetings_that_its_link_shows(db, world, data):
             if level.hour is not None:
                 linked = replace(chosen, first=None, last=None, during=level.hour)
                 assert Meeting.objects.matching(linked).count() >= level.rooms
+
+
+def test_a_running_meeting_that_begins_in_a_moment_is_in_the_hour_as_its_link_shows(db):
+    take(
+        meeting(uuid="a", start_time="2026-03-10 12:00:00", end_time="2026-03-10 12:40:00"),
+        meeting(uuid="b", start_time="2026-03-10 12:30:00", end_time=None),
+        now=NOW,
+    )
+    [one] = pool.worst_hours(pool.course(Filter(first=date(2026, 3, 10)), NOW + timedelta(minutes=20)), 3)
+    assert Meeting.objects.matching(Filter(during=one.hour)).count() == one.meetings == 2
+
+
+@pytest.mark.parametrize(("first", "second", "others"), [("A", "a", {0: 1, 1: 1}), ("a", "A", {0: 2})])
+def test_of_those_that_begin_at_one_second_the_order_is_that_of_their_uuids(db, first, second, others):
+    # The one lasts an hour and the other no time at all. Capitals come first, in every database.
+    take(meeting(uuid=second, end_time="2026-03-09 10:00:00"), meeting(uuid=first))
+    assert pool.what_if(pool.course(Filter(), NOW)).others == others
 
 
 # Of a ledger ---------------------------------------------------------------------------------------------------
