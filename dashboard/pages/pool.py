@@ -47,7 +47,7 @@ def moment(at: datetime) -> str:
 def clock_hour(at: datetime) -> datetime:
     """The full hour that the local clock shows at a moment, without a zone."""
     local = at.astimezone(ZoneInfo(settings.TIME_ZONE))
-    return local.replace(minute=0, second=0, microsecond=0, tzinfo=None, fold=0)
+    return local.replace(minute=0, second=0, microsecond=0, tzinfo=None)
 
 
 def worst_table(worst: Sequence[Hour], chosen: Filter) -> Table:

@@ -357,7 +357,7 @@ def levels(run: Course) -> list[Level]:
                 at_least_seconds=int(at_least.total_seconds()),
                 opening_seconds=in_opening[rooms],
                 without=without,
-                hour=hour and hour.replace(minute=0, second=0, microsecond=0, fold=0),
+                hour=hour and hour.replace(minute=0, second=0, microsecond=0),
             )
         )
     return found[::-1]

@@ -480,3 +480,24 @@ def test_an_open_period_begins_with_the_ledger(db):
     levels = pool.levels(pool.course(Filter(), NOW))
     assert sum(one.seconds for one in levels) == 9 * 86_400 + 12 * 3600
     assert levels[1].seconds == 3600
+
+
+def test_a_meeting_of_no_length_at_the_first_midnight_began_in_the_period(db):
+    midnight = "2026-03-09 00:00:00"
+    take(
+        meeting(uuid="none", start_time=midnight, end_time=midnight),
+        meeting(uuid="before", start_time="2026-03-08 23:00:00", end_time=midnight),
+        meeting(uuid="after", start_time="2026-03-10 00:00:00"),
+    )
+    run = pool.course(Filter(first=MARCH_9, last=MARCH_9), NOW)
+    assert [(one.use.uuid, one.others) for one in run.begun] == [("none", 0)]
+    assert run.peak == 0
+
+
+@pytest.mark.parametrize("last", [date(2026, 3, 29), date(2026, 10, 25)])  # in the middle a clock is set
+@pytest.mark.parametrize(("days", "by_hour"), [(13, True), (14, True), (15, False)])
+def test_a_fortnight_is_shown_by_the_hour(db, last, days, by_hour):
+    with override_settings(TIME_ZONE="Europe/Berlin"):
+        last += timedelta(days=3)
+        run = pool.course(Filter(first=last - timedelta(days=days - 1), last=last), NOW)
+        assert pool.is_by_hour(run) == by_hour
