@@ -6,7 +6,7 @@ from django.contrib.auth.decorators import login_not_required
 from django.urls import path
 from django.views.i18n import set_language
 
-from dashboard.pages import csv, data, health, meeting, meetings, overview, people, room, rooms, telephony
+from dashboard.pages import csv, data, health, meeting, meetings, overview, people, pool, room, rooms, telephony
 from reports.exports import TABLES
 
 urlpatterns = [
@@ -18,6 +18,7 @@ urlpatterns = [
     path("meetings/", meetings.meetings, name="meetings"),
     path("meetings/<int:pk>/", meeting.meeting, name="meeting"),
     path("telephony/", telephony.calls, name="telephony"),
+    path("pool/", pool.page, name="pool"),
     path("people/", people.people, name="people"),
     path("people/<path:name>/", people.person, name="person"),
     path("data/", data.data, name="data"),

@@ -29,7 +29,7 @@ from reports.csvtable import (
     truth,
     write,
 )
-from reports.figures import occupancy, people, room_usage, telephony, usage
+from reports.figures import occupancy, people, pool, room_usage, telephony, usage
 from reports.figures.usage import Totals
 from reports.filter import Filter
 from reports.models import Meeting, Participant, Room
@@ -194,6 +194,39 @@ def _hour_rows(chosen: Filter, now: datetime) -> Iterator[Row]:
         yield (count(one.weekday), count(one.hour), count(one.meetings), hours(one.open_seconds))
 
 
+def _pool_rows(chosen: Filter, now: datetime) -> Iterator[Row]:
+    run = pool.course(chosen, now)
+    asked = pool.what_if(run)
+    for one in pool.levels(run):
+        yield (
+            count(one.rooms),
+            hours(one.seconds),
+            hours(one.at_least_seconds),
+            count(one.without),
+            count(asked.meetings),
+            percent(asked.served(one.rooms)),
+        )
+
+
+def _size_rows(chosen: Filter, now: datetime) -> Iterator[Row]:
+    for one in pool.by_size(pool.course(chosen, now), pool.size(chosen)):
+        for rooms in range((one.asked.rooms_for(1000) or 0) + 1):
+            yield (
+                one.kind if one.seats is None else count(one.seats),
+                count(one.rooms),
+                count(rooms),
+                count(one.asked.without(rooms)),
+                count(one.asked.meetings),
+                percent(one.asked.served(rooms)),
+            )
+
+
+def _concurrency_rows(chosen: Filter, now: datetime) -> Iterator[Row]:
+    zone = ZoneInfo(settings.TIME_ZONE)
+    for begin, most in pool.concurrency(pool.course(chosen, now)):
+        yield (moment(begin, zone), count(most))
+
+
 Q = TypeVar("Q", bound="QuerySet[Any]")
 
 
@@ -330,4 +363,25 @@ DAYS = Table(
     _day_rows,
 )
 HOURS = Table("hours", ("weekday", "hour", "meetings", "open_hours"), frozenset(), frozenset(), _hour_rows)
-TABLES = {table.name: table for table in (MEETINGS, PARTICIPANTS, ATTENDEES, TELEPHONY, ROOMS, DAYS, HOURS)}
+POOL = Table(
+    "pool",
+    ("level", "hours_at_level", "hours_at_least", "meetings_without_room", "meetings", "served_percent"),
+    frozenset(),
+    frozenset(),
+    _pool_rows,
+)
+SIZES = Table(
+    "sizes",
+    ("seats", "rooms", "level", "meetings_without_room", "meetings", "served_percent"),
+    frozenset(),
+    frozenset(),
+    _size_rows,
+)
+CONCURRENCY = Table("concurrency", ("begin", "most_rooms"), frozenset(), frozenset(), _concurrency_rows)
+TABLES = {
+    table.name: table
+    for table in (
+        *(MEETINGS, PARTICIPANTS, ATTENDEES, TELEPHONY, ROOMS, DAYS, HOURS),
+        *(POOL, SIZES, CONCURRENCY),
+    )
+}
