@@ -20,6 +20,7 @@ LAYERS = [
         "reports.summaries",
         "reports.leases",
         "reports.bulk",
+        "reports.rawrows",
         "reports.maintenance",
         "reports.checks",
         "reports.schedule",

@@ -9,6 +9,7 @@ from django.utils import timezone
 from playwright.sync_api import Page, expect
 
 from reports.models import Meeting, Participant, Room, Source, TrackedNumber
+from tests.browser.conftest import settled
 from tests.support import SHANGHAI, call, meeting, new_pull, take, visit
 
 PASSWORD = "a long password"
@@ -111,6 +112,7 @@ def language(page: Page) -> str:
 
 def english(page: Page) -> list[str]:
     """Texts with a Latin word that is not the same in every language."""
+    settled(page)
     return [text for text in page.evaluate(READ) if set(re.findall(r"[A-Za-z]{2,}", text)) - SAME_EVERYWHERE]
 
 

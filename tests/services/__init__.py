@@ -42,8 +42,9 @@ def database() -> Iterator[str]:
 @contextmanager
 def broker() -> Iterator[str]:
     """The URL of an empty Redis database, emptied afterwards."""
-    # One of those that nothing else uses; tests of this suite run one after the other.
-    url = f"{REDIS}/13"
+    # One of those that nothing else uses. Each process of the suite has its own and runs one test at a time.
+    process = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    url = f"{REDIS}/{13 + process % 3}"
     client = redis.Redis.from_url(url, socket_connect_timeout=3)
     try:
         client.flushdb()

@@ -75,9 +75,10 @@ def tried(chosen_from, until, now):
     ]
     everybody.sort()
     of_period = sum(start >= chosen_from for start, _uuid, _end in everybody)
-    found = []
+    found: list[int] = []
     while not found or found[-1]:
-        rooms, inside, none = len(found), [], 0
+        rooms, none = len(found), 0
+        inside: list[datetime] = []
         for start, _uuid, end in everybody:
             inside = [other for other in inside if other > start]
             none += start >= chosen_from and len(inside) >= rooms

@@ -29,6 +29,8 @@ def test_serves_until_told_to_stop(tmp_path):
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 text=True,
+                # A shell that puts the tests into the background has them ignore it, and what they start too.
+                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
             ),
         )
         for number in (signal.SIGTERM, signal.SIGINT)

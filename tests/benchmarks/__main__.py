@@ -1,0 +1,76 @@
+"""The benchmark: a large company in a database of its own, then every page and CSV, with ratios to a floor.
+
+python -m tests.benchmarks                       SQLite in a temporary folder
+python -m tests.benchmarks --share 0.01          a hundredth of the size
+python -m tests.benchmarks --database postgres://postgres@127.0.0.1:5432/bench    an empty database
+"""
+
+import argparse
+import os
+import sys
+import tempfile
+import time
+from datetime import UTC, datetime
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
+    parser.add_argument("--share", type=float, default=1.0, help="the size as a part of the large company's (1)")
+    parser.add_argument(
+        "--database", default="", help="URL of an empty database; SQLite in a temporary folder unless given"
+    )
+    parser.add_argument("--turns", type=int, default=12, help="how often each page is asked for")
+    parser.add_argument("--only", choices=("pages", "csv"), help="just one part")
+    parser.add_argument("--keep", default="", help="folder of the data; filled when it is empty, used again when not")
+    chosen = parser.parse_args()
+
+    folder = chosen.keep or tempfile.mkdtemp(prefix="roomledger-benchmark-")
+    os.environ["DATA_DIR"] = folder
+    os.environ["UMEET_API_KEY"] = os.environ["UMEET_API_SECRET"] = "benchmark"
+    os.environ["DJANGO_SETTINGS_MODULE"] = "dashboard.settings"
+    if chosen.database:
+        os.environ["DATABASE_URL"] = chosen.database
+    else:
+        os.environ.pop("DATABASE_URL", None)
+
+    import django
+
+    django.setup()
+    from django.core.management import call_command
+    from django.db import connection
+
+    from reports.exports import TABLES
+    from reports.models import Meeting
+    from tests.benchmarks import data, pages
+
+    call_command("migrate", verbosity=0)
+    call_command("collectstatic", verbosity=0, interactive=False)
+    size = data.LARGE.part(chosen.share)
+    began = time.perf_counter()
+    if not Meeting.objects.exists():
+        now = datetime.now(UTC)
+        counts = data.fill(size, now.date(), now)
+        print(f"{connection.vendor}: {counts} made in {time.perf_counter() - began:.0f} s")
+    else:
+        print(f"{connection.vendor}: {Meeting.objects.count()} meetings are there")
+    if chosen.only in (None, "pages"):
+        floor = None
+        print(f"\n{'page':<58}{'median ms':>10}{'p95 ms':>9}{'above empty':>13}{'kB':>8}")
+        for one in pages.pages(chosen.turns):
+            floor = floor or one
+            above = (one.p95 - floor.median) * 1000
+            print(
+                f"{one.what:<58}{one.median * 1000:>10.1f}{one.p95 * 1000:>9.1f}{above:>13.1f}{one.size / 1000:>8.0f}"
+            )
+            sys.stdout.flush()
+    if chosen.only in (None, "csv"):
+        print(f"\n{'CSV':<16}{'first byte ms':>14}{'whole s':>9}{'bare tool s':>13}{'ratio':>7}{'MB':>8}")
+        for dump in pages.dumps(list(TABLES)):
+            bare = f"{dump.floor:>13.2f}{dump.whole / dump.floor:>7.1f}" if dump.floor else f"{'–':>13}{'–':>7}"
+            print(f"{dump.table:<16}{dump.first * 1000:>14.0f}{dump.whole:>9.2f}{bare}{dump.size / 1e6:>8.1f}")
+            sys.stdout.flush()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
