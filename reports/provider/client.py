@@ -37,17 +37,20 @@ from reports.provider.payloads import (
     NoReport,
     Page,
     Record,
+    RoomTotals,
     Unreadable,
     clean_message,
     decode,
     failure,
     message_of,
     read_answer,
+    read_summary,
     status_of,
 )
 
 logger = logging.getLogger(__name__)
 
+SUMMARY = "share/summary"
 MOST_NUMBERS = 200  # "At most 200 in one call" (share/reports)
 MOST_PAGES = 10_000
 CONNECT_WITHIN = 10.0
@@ -300,6 +303,16 @@ class Client:
         """POST share/rooms: every room of the pool with name and capacity."""
         return self._pages("share/rooms", {}, first_plain=True)
 
+    def summary(self, first: date, last: date) -> Iterator[Page]:
+        """POST share/summary: the provider's own totals by room over some days of one calendar month.
+
+        As of share/detail, a longer range would silently be cut to its last month: ValueError here.
+        """
+        if first > last or (first.year, first.month) != (last.year, last.month):
+            raise ValueError(f"share/summary takes days of one month in order, not {first} to {last}")
+        form = {"from": first.isoformat(), "to": last.isoformat(), "page_size": str(self._page_size)}
+        return self._pages(SUMMARY, form)
+
     # Paging -------------------------------------------------------------------------------------------
 
     def _pages(self, endpoint: str, form: Mapping[str, str], first_plain: bool = False) -> Iterator[Page]:
@@ -426,7 +439,11 @@ class Client:
             answer = self._unanswered(broken, deadline)
         else:
             try:
-                answer = self._safe(read_answer(decode(body), self._zone, redact=self.redact))
+                told = decode(body)
+                if endpoint == SUMMARY:
+                    answer = read_summary(told, redact=self.redact)
+                else:
+                    answer = self._safe(read_answer(told, self._zone, redact=self.redact))
             except ProviderError as error:
                 answer = type(error)(error.message)
         if isinstance(answer, Transient):
@@ -525,6 +542,9 @@ def _identity(record: Record) -> str:
             return record.uuid
         case Unreadable():
             return record.uuid or record.raw
+        case RoomTotals() if record.host_id:
+            # Its figures may have changed since an earlier page: it is the same room all the same.
+            return f"{record.host_id} {record.is_extra}"
         case _:
             return repr(record)
 
