@@ -9,7 +9,10 @@ from django.db.models import Count, Max, Min, Q
 
 from reports import schedule
 from reports.figures.period import today
-from reports.models import Pull, PulledDay, Rejected, Source, TrackedNumber
+from reports.models import ProviderPeriod, Pull, PulledDay, Rejected, Source, TrackedNumber
+
+
+TAKEN_UP_WITHIN = timedelta(minutes=2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +80,14 @@ def backlog(now: datetime) -> Backlog:
         first_complete=days["first"],
         last_complete=days["last"],
     )
+
+
+def moving(now: datetime) -> bool:
+    """Whether something is being pulled, or days or totals became due so lately that a worker will begin with them."""
+    if Pull.objects.filter(ended_at=None).exists():
+        return True
+    lately = {"next_due_at__lte": now, "next_due_at__gt": now - TAKEN_UP_WITHIN}
+    return any(model.objects.filter(**lately).exists() for model in (PulledDay, ProviderPeriod))
 
 
 def rejected_count() -> int:
