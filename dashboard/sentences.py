@@ -74,6 +74,8 @@ SENTENCES = (
     gettext_noop("The answer's data is %(told)s, neither an object nor an array."),
     gettext_noop("The answer's data has neither meetings nor paging fields."),
     gettext_noop("The answer's meetings are %(told)s, not a list."),
+    gettext_noop("The answer holds no totals: its data has no list of rooms."),
+    gettext_noop("The provider's totals cannot be read: %(field)s %(known)s."),
     # Its pages.
     gettext_noop(
         "%(endpoint)s: the provider was asked for page %(number)s and answered page %(other_number)s; %(told)s"
@@ -102,6 +104,8 @@ SENTENCES = (
     gettext_noop("is %(text)s, not an amount of money such as 0.12"),
     gettext_noop("is %(text)s, which has more than %(count)s decimal places"),
     gettext_noop("is %(text)s, neither 0 nor 1"),
+    gettext_noop("is %(text)s, not a whole number"),
+    gettext_noop("is %(text)s, not a number of minutes"),
     gettext_noop("an object"),
     gettext_noop("a list"),
     gettext_noop("a text"),

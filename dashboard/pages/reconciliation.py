@@ -91,7 +91,7 @@ def specs(first: Spec, *more: Spec) -> list[Spec]:
         Spec("calls", _("Calls"), True),
         Spec("call_minutes", _("Call time"), True, _("min")),
         Spec("cost", _("Call cost"), True, "¥"),
-        Spec("explanation", _("Why they differ")),
+        Spec("explanation", _("Explanation")),
     ]
 
 
@@ -164,15 +164,16 @@ def fetch(request: base.HtmxHttpRequest) -> HttpResponse:
         return redirect("reconciliation")
     schedule.ask_for(found.days, found.months, now)
     days, months = len(found.days), len(found.months)
-    parts = [
-        ngettext("%(count)s day", "%(count)s days", days) % {"count": ledger.count(days)} if days else "",
-        ngettext("the totals of %(count)s month", "the totals of %(count)s months", months)
-        % {"count": ledger.count(months)}
-        if months
-        else "",
-    ]
-    what = _(" and ").join(part for part in parts if part)
-    messages.success(request, _("Asked for: %(what)s.") % {"what": what})
+    words = {
+        "days": ngettext("%(count)s day", "%(count)s days", days) % {"count": ledger.count(days)},
+        "totals": ngettext("the totals of %(count)s month", "the totals of %(count)s months", months)
+        % {"count": ledger.count(months)},
+    }
+    if days and months:
+        text = _("Asked for: %(days)s and %(totals)s.")
+    else:
+        text = _("Asked for: %(days)s.") if days else _("Asked for: %(totals)s.")
+    messages.success(request, text % words)
     wake(request)
     return redirect("reconciliation")
 

@@ -231,8 +231,8 @@ def read_summary(answer: Any, *, redact: Callable[[str], str] = _as_it_is) -> Pa
         records = tuple(_room_totals(item, f"rooms[{place}]") for place, item in enumerate(rooms))
         total = _counted(data, "total_meetings", "total_meetings")
     except FieldError as error:
-        reason = redact(clean_message(error.reason))
-        raise BadPayload(f"The provider's totals cannot be read: {error.field} {reason}.") from None
+        why = redact(clean_message(error.reason))
+        raise BadPayload(f"The provider's totals cannot be read: {error.field} {why}.") from None
     return _framed(data, records, total)
 
 
