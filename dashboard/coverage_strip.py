@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from django.conf import settings
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
 
 from dashboard.filters import link
 from dashboard.templatetags import ledger
@@ -19,7 +19,7 @@ from reports.filter import Filter
 
 MOST_MONTHS = 24
 STATES = {
-    DayState.COMPLETE: gettext_lazy("complete"),
+    DayState.COMPLETE: pgettext_lazy("day", "complete"),
     DayState.PARTIAL: gettext_lazy("partial"),
     DayState.NEVER: gettext_lazy("never pulled"),
     DayState.NOT_DUE: gettext_lazy("not due"),

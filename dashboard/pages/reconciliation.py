@@ -130,6 +130,12 @@ def reconciliation_page(request: base.HtmxHttpRequest) -> HttpResponse:
         "only_here": _gap_lines(gaps, Kind.ONLY_HERE),
         "waiting": _gap_lines(gaps, Kind.WAITING),
         "missing_count": sum(missing.values()),
+        "sought": sum(
+            one.count
+            for found in months
+            for one in found.total.explanations
+            if one.kind in (Kind.UNLOCATED, Kind.WAITING)
+        ),
         "settled": bool(months) and all(one.state in (State.AGREES, State.EXPLAINED) for one in months),
         "asked": any(one.told_at for one in months),
         "coverage": coverage_strip.strip(now, missing),
@@ -340,10 +346,10 @@ def _gap_line(gap: Gap) -> tuple[Words, str]:
     words = {"day": ledger.day(gap.day), "room": _room(gap.room, gap.host_id), "count": ledger.count(number)}
     hints = []
     if gap.running:
-        hints.append(ngettext("%(count)s still runs there", "%(count)s still run there", gap.running) % _n(gap.running))
+        hints.append(ngettext("besides, %(count)s still runs there", "besides, %(count)s still run there", gap.running) % _n(gap.running))
     if gap.unreported:
         hints.append(
-            ngettext("%(count)s is unreported there", "%(count)s are unreported there", gap.unreported)
+            ngettext("besides, %(count)s is unreported there", "besides, %(count)s are unreported there", gap.unreported)
             % _n(gap.unreported)
         )
     if gap.unplaced and gap.kind == Kind.MISSING:
