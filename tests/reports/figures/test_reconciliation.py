@@ -335,7 +335,8 @@ def test_still_running_and_unreported_when_the_day_was_pulled():
 def test_an_unreported_meeting_is_told_from_a_missing_one_by_its_length():
     pulled(at=NOW + HOUR)
     silent = {"participants": None, "telephony_usage": None}
-    take(meeting(), meeting(uuid="2", **silent, end_time="2026-03-09 10:29:30"))
+    # Early in the morning, when it is still the day before in UTC.
+    take(meeting(), meeting(uuid="2", **silent, start_time="2026-03-09 00:10:00", end_time="2026-03-09 00:39:30"))
     for seconds, expected in ((1800, {"unreported": 1}), (1740, {"missing": 1})):
         figures = {"HOST-1": {"meetings": 2, "meeting_seconds": 3600 + seconds}}
         told(MARCH, figures)
@@ -369,6 +370,13 @@ def test_what_ended_came_or_changed_since_they_counted():
     month = march()
     assert reasons(of(month)) == {"since": 2}
     assert month.state == State.EXPLAINED
+    # What ended in the very second may be in their count.
+    told(MARCH, {"HOST-1": times(2)}, at=NOW, sent=NOW - timedelta(seconds=5))
+    assert reasons(of(march())) == {"since": 1}
+    told(MARCH, {"HOST-1": times(1)}, at=NOW, sent=NOW - timedelta(seconds=5))
+    # While the answer was on its way.
+    Meeting.objects.filter(uuid="late").update(changed_at=NOW - timedelta(seconds=2))
+    assert reasons(of(march())) == {"since": 2}
     # One that was here in time has no such excuse.
     take(meeting(uuid="in time"), now=NOW - timedelta(minutes=1))
     assert reasons(of(march())) == {"since": 2, "unlocated": 1}
