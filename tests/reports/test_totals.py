@@ -159,18 +159,20 @@ def test_an_older_month_waits_until_its_days_are_whole(api, client, clock):
 
 
 def test_the_first_month_is_asked_from_the_first_day_that_is_pulled(api, fixed, client, clock):
-    fixed.records = [at("2026-02-03"), at("2026-02-20")]
+    fixed.records = [at("2026-02-20")]
     pull(client, clock, date(2026, 2, 15))
     assert asked(api)[-1] == ("2026-02-15", "2026-02-28")
     assert months(clock)[2].state == State.AGREES
-    # Older days are pulled afterwards: the month is asked again as a whole.
+    # Older days are pulled afterwards: the month is asked again as a whole, whether they brought something or not.
     pulling.pull_days(client, clock, days=(date(2026, 2, 1), date(2026, 2, 14)))
     ProviderPeriod.objects.update(next_due_at=None)
     schedule.wake_totals(clock())
     api.calls.clear()
     pulling.pull_totals(client, clock)
     assert ("2026-02-01", "2026-02-28") in asked(api)
-    assert months(clock)[2].total.theirs.meetings == 2
+    assert months(clock)[2].since == FEBRUARY[0]
+    schedule.wake_totals(clock())
+    assert not schedule.due_periods(clock()).filter(first=FEBRUARY[0]).exists()
 
 
 def test_a_settled_month_is_woken_by_what_changed_here(fixed, client, clock):
@@ -471,7 +473,8 @@ def test_nothing_is_held_open_while_the_provider_is_asked(api, client, clock, mo
     assert seen == [outside]
 
 
-def test_a_month_is_asked_by_one_worker_and_an_answer_that_lost_its_lease_is_left_aside(client, clock, monkeypatch):
+def test_an_answer_that_lost_its_lease_is_left_aside(fixed, client, clock, monkeypatch):
+    fixed.records = [at("2026-03-03")]
     schedule._add_missing(MARCH[0], TODAY, clock())
     schedule.schedule_totals(clock())
     mine = leases.claim(schedule.due_periods(clock()), leases.new_owner(), clock(), 5)
@@ -486,9 +489,9 @@ def test_a_month_is_asked_by_one_worker_and_an_answer_that_lost_its_lease_is_lef
         return pages
 
     monkeypatch.setattr(Client, "summary", overtaken)
-    pulling.pull_totals(client, clock)
+    assert pulling.pull_totals(client, clock).new == 0
     period = ProviderPeriod.objects.get()
-    assert (period.told_at, period.lease_owner) == (None, "another")
+    assert (period.told_at, period.lease_owner, period.rooms.count()) == (None, "another", 0)
 
 
 def test_what_a_killed_worker_held_is_free_at_once(clock):
