@@ -6,7 +6,20 @@ from django.contrib.auth.decorators import login_not_required
 from django.urls import path
 from django.views.i18n import set_language
 
-from dashboard.pages import csv, data, health, meeting, meetings, overview, people, pool, room, rooms, telephony
+from dashboard.pages import (
+    csv,
+    data,
+    health,
+    meeting,
+    meetings,
+    overview,
+    people,
+    pool,
+    reconciliation,
+    room,
+    rooms,
+    telephony,
+)
 from reports.exports import TABLES
 
 urlpatterns = [
@@ -26,6 +39,8 @@ urlpatterns = [
     path("data/freshness/", data.freshness, name="freshness"),
     path("data/pull/", data.pull_now, name="pull-now"),
     path("data/track/", data.track, name="track"),
+    path("reconciliation/", reconciliation.reconciliation_page, name="reconciliation"),
+    path("reconciliation/fetch/", reconciliation.fetch, name="fetch-missing"),
     *(path(f"{name}.csv", csv.download, {"table": name}, name=f"{name}-csv") for name in TABLES),
     path("accounts/login/", auth.LoginView.as_view(redirect_authenticated_user=True), name="login"),
     path("accounts/logout/", auth.LogoutView.as_view(), name="logout"),

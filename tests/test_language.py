@@ -405,6 +405,8 @@ EXAMPLES = {
     "record.reason": "is missing",
     "error.field": "capacity",
     "error.reason": "is missing",
+    "error.field": "rooms[2].meetings",
+    "why": "is missing",
 }
 PARTLY = {"_kind(": "a list", "_shown(": "'Tuesday'", "_innermost(": "Connection refused", "type(error)": "ValueError"}
 
