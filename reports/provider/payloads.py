@@ -100,6 +100,7 @@ class LicenceRecord:
     expire_date: date | None
 
 
+@dataclass(frozen=True, slots=True)
 class RoomTotals:
     """One room of share/summary: the provider's own totals. Seconds and yuan; None is what it does not tell.
 
@@ -223,10 +224,6 @@ def read_answer(answer: Any, zone: ZoneInfo, *, redact: Callable[[str], str] = _
     if isinstance(data, dict):
         return _paged(data, zone)
     raise BadPayload(f"The answer's data is {_kind(data)}, neither an object nor an array.")
-
-
-def _data(answer: Any, redact: Callable[[str], str]) -> Any:
-    """The data of an answer that is a success. Errors: as `read_answer`."""
 
 
 def read_summary(answer: Any, *, redact: Callable[[str], str] = _as_it_is) -> Page:
