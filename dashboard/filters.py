@@ -41,7 +41,12 @@ CALL_LABELS = {
     "country": gettext_lazy("Country"),
     "phone": gettext_lazy("Phone number"),
 }
-BOOKED_LABELS = {"over": gettext_lazy("longer than booked"), "early": gettext_lazy("shorter than booked")}
+BOOKED_LABELS = {
+    "over": gettext_lazy("longer than booked"),
+    "early": gettext_lazy("shorter than booked"),
+    "known": gettext_lazy("booked length known"),
+    "unknown": gettext_lazy("booked length not known"),
+}
 # The fields of the filter bar besides the period.
 PARTS = ("q", "rooms", "state", "extra", "calls", "compare")
 # Of pages that are one table, which has nothing beside it to compare with.

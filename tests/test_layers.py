@@ -38,6 +38,7 @@ LAYERS = [
         "reports.figures.timeline",
         "reports.figures.record",
     ],
+    ["reports.figures.booking", "reports.figures.series"],
     ["reports.csvtable"],
     ["reports.exports"],
     ["reports.admin", "reports.apps", "reports.management.base"],
