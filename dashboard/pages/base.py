@@ -67,6 +67,8 @@ def csv_links(chosen: Filter, tables: Iterable[str]) -> list[tuple[str, str]]:
         "pool": _("numbers of rooms"),
         "sizes": _("numbers of rooms by size"),
         "concurrency": _("rooms at once"),
+        "booked": _("booked and used"),
+        "series": _("attendees of series"),
     }
     links = []
     for place, name in enumerate(tables):

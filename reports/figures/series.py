@@ -295,16 +295,14 @@ def _in_order(rows: list[Any], columns: dict[str, Callable[[Any], Any]], sort: s
     return known + [one for one in rows if value(one) is None]
 
 
-def page(chosen: Filter, now: datetime, first: int, last: int) -> tuple[int, list[Attendance]]:
-    """How many series a filter has, and in its order those from `first` to `last`, counted from zero, last excluded.
+def in_order(found: list[Series], chosen: Filter, now: datetime, first: int, last: int) -> list[Attendance]:
+    """Who came to some of the series of a filter: in its order those from `first` to `last`, last excluded.
 
     Who came is asked for all series only where that gives the order.
     """
-    found = every(chosen)
     sort = chosen.sort or SERIES_DEFAULT_SORT
     plain = replace(chosen, sort="")  # the sort is of series, not of those who came to them
     if sort.removeprefix("-") in ATTENDANCE_SORTS:
         whole = [replace(one, held=[]) for one in attendance(found, plain, now)]
-        return len(found), _in_order(whole, ATTENDANCE_SORTS, sort)[first:last]
-    shown = _in_order(found, SERIES_SORTS, sort)[first:last]
-    return len(found), list(attendance(shown, plain, now))
+        return _in_order(whole, ATTENDANCE_SORTS, sort)[first:last]
+    return list(attendance(_in_order(found, SERIES_SORTS, sort)[first:last], plain, now))

@@ -152,6 +152,10 @@ COLUMNS = {
     "pool": "level, hours_at_level, hours_at_least, meetings_without_room, meetings, served_percent",
     "sizes": "seats, rooms, level, meetings_without_room, meetings, served_percent",
     "concurrency": "begin, most_rooms",
+    "booked": "by, key, name, meetings, judged, overruns, overrun_hours, early_ends, early_hours, empty_meetings, "
+    "solo_meetings, booked_hours, used_hours, used_percent, spare_hours",
+    "series": "by, series, topic, meeting_id, meetings, reported_meetings, name, attended, present, present_percent, "
+    "minutes, mean_presence_percent, late, left_early, first_join, last_leave",
 }
 
 
@@ -163,7 +167,7 @@ def test_the_columns_are_the_contracts_in_its_order(admin, three, name):
     assert body.startswith(b"\xef\xbb\xbf")
     assert body.count(b"\n") == body.count(b"\r\n") == len(rows)
     expected = {"meetings": 3, "participants": 4, "attendees": 4, "telephony": 3, "rooms": 1, "days": 30, "hours": 168}
-    expected |= {"pool": 2, "sizes": 2, "concurrency": 30}
+    expected |= {"pool": 2, "sizes": 2, "concurrency": 30, "booked": 5, "series": 2}
     assert len(csv_rows(body)) == expected[name]
 
 
