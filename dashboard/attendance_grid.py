@@ -51,8 +51,8 @@ def legend() -> list[Mark]:
         Mark("partly", _("there for less")),
         Mark("absent", _("absent")),
         Mark("silent", _("not reported")),
-        Mark("", _("late"), late=True),
-        Mark("", _("left early"), early=True),
+        Mark("present", _("late"), late=True),
+        Mark("present", _("left early"), early=True),
     ]
 
 
@@ -87,7 +87,7 @@ def _with_times(one: Presence, kind: str, words: str) -> Mark:
         parts.append(_("%(late)s min late") % {"late": ledger.minutes(one.late)})
     early = bool(one.left_early)
     if early:
-        parts.append(_("left %(minutes)s min early") % {"minutes": ledger.minutes(one.before_end)})
+        parts.append(_("left %(early)s min early") % {"early": ledger.minutes(one.before_end)})
     return Mark(kind, " · ".join(parts), late=one.late is not None, early=early)
 
 

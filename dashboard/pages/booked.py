@@ -149,7 +149,7 @@ def figure_cards(chosen: Filter, total: Booking, before: Filter | None) -> list[
             ledger.hours,
             against,
             unit=_("h"),
-            hint=_("of meetings that are judged"),
+            hint=_("of the judged meetings"),
             url=url("judged", total.judged),
         ),
         cards.compared(

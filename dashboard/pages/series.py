@@ -142,7 +142,7 @@ def member_specs() -> list[Spec]:
     """The columns of the figures of a display name, named as in series.csv."""
     return [
         Spec("name", _("Display name")),
-        Spec("attended", _("Attended"), True),
+        Spec("attended", _("Meetings"), True),
         Spec("present", _("Present"), True),
         Spec("present_percent", _("Present"), True, "%"),
         Spec("late", _("Late"), True),

@@ -70,9 +70,6 @@ def _cell(cell: Any, *, head: bool) -> str:
     return f'<th scope="row" class="{kind}">{text}</th>' if head else f'<td class="{kind}">{text}</td>'
 
 
-SHAPES = {"present": "mark-present", "partly": "mark-partly", "absent": "mark-absent", "silent": "mark-silent"}
-
-
 @register.simple_tag
 def marks(row: Sequence[Any]) -> SafeString:
     """The cells of a grid's row (dashboard.attendance_grid.Mark), written here as `cells` are."""
