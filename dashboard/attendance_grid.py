@@ -8,6 +8,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
 from dashboard.filters import present_query
 from dashboard.tables import Cell
@@ -47,7 +48,7 @@ class Row:
 def legend() -> list[Mark]:
     """Every mark there is, with what it means."""
     return [
-        Mark("present", _("present")),
+        Mark("present", pgettext("attendance", "present")),
         Mark("partly", _("there for less")),
         Mark("absent", _("absent")),
         Mark("silent", _("not reported")),
@@ -77,7 +78,7 @@ def mark(held: Held, key: str, percent: int) -> Mark:
     if present is None:
         return _with_times(one, "unknown", _("there for no time"))
     if present:
-        return _with_times(one, "present", _("present"))
+        return _with_times(one, "present", pgettext("attendance", "present"))
     return _with_times(one, "partly", _("there for %(share)s") % {"share": ledger.percent(one.share)})
 
 

@@ -194,7 +194,7 @@ def member_row(member: Member, shown: Sequence[figures.Held], chosen: Filter, as
 def figure_cards(one: Attendance | None, past: Attendance | None, before: Filter | None, chosen: Filter) -> list[Card]:
     """The series in figures, each with its change against the previous period."""
     against = cards.against(before, chosen)
-    within = replace(chosen, sort="", compare=False)
+    within = replace(chosen, sort="", compare=False, page=1)
 
     def figure(of: Attendance | None, name: str) -> Any:
         if of is None:
@@ -233,7 +233,8 @@ def one_series(request: base.HtmxHttpRequest, by: str, key: str) -> HttpResponse
     newest = _newest(by, key)
     if newest is None:
         raise Http404
-    asked = own(base.parse(request, now, MEMBER_SORTS), by)
+    parsed = base.parse(request, now, MEMBER_SORTS)
+    asked = replace(own(parsed, by), page=parsed.page)
     within = replace(asked, by=by)
     within = replace(within, number=key) if by == "number" else replace(within, topic=key)
     path = series_url(by, key)

@@ -87,12 +87,6 @@ def _mark(one: Any) -> str:
 
 
 def _drawn(one: Any) -> str:
-    used = [SHAPES.get(one.kind, "mark-unknown") if one.kind else "", "mark-late" if one.late else ""]
-    used.append("mark-early" if one.early else "")
-    return (
-        f'<svg class="mark-shape" viewBox="0 0 28 16" aria-hidden="true">{"".join(_use(name) for name in used)}</svg>'
-    )
-
-
-def _use(name: str) -> str:
-    return f'<use href="#{name}"/>' if name else ""
+    names = [one.kind, *(["late"] if one.late else []), *(["early"] if one.early else [])]
+    used = "".join(f'<use href="#mark-{name}"/>' for name in names)
+    return f'<svg class="mark-shape" viewBox="0 0 28 16" aria-hidden="true">{used}</svg>'
