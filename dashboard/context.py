@@ -51,9 +51,11 @@ def _nav(request: HttpRequest) -> list[dict[str, Any]]:
         ("overview", _("Overview"), "o"),
         ("pool", _("Pool"), "c"),
         ("rooms", _("Rooms"), "r"),
+        ("booked", _("Booked and used"), "b"),
         ("meetings", _("Meetings"), "m"),
         ("telephony", _("Telephony"), "t"),
         ("people", _("People"), "p"),
+        ("series-list", _("Series"), "s"),
         ("data", _("Data"), "d"),
     )
     items = []

@@ -7,6 +7,7 @@ from django.urls import path
 from django.views.i18n import set_language
 
 from dashboard.pages import (
+    booked,
     csv,
     data,
     health,
@@ -18,9 +19,11 @@ from dashboard.pages import (
     reconciliation,
     room,
     rooms,
+    series,
     telephony,
 )
 from reports.exports import TABLES
+from reports.filter import SERIES
 
 urlpatterns = [
     path("", overview.overview, name="overview"),
@@ -28,12 +31,15 @@ urlpatterns = [
     path("rooms/rename/", room.rename, name="rename-room"),
     # An id from outside may hold anything, a slash too.
     path("rooms/<path:host_id>/", room.room, name="room"),
+    path("booked/", booked.booked, name="booked"),
     path("meetings/", meetings.meetings, name="meetings"),
     path("meetings/<int:pk>/", meeting.meeting, name="meeting"),
     path("telephony/", telephony.calls, name="telephony"),
     path("pool/", pool.page, name="pool"),
     path("people/", people.people, name="people"),
     path("people/<path:name>/", people.person, name="person"),
+    path("series/", series.series, name="series-list"),
+    *(path(f"series/{by}/<path:key>/", series.one_series, {"by": by}, name=f"series-{by}") for by in SERIES),
     path("data/", data.data, name="data"),
     path("data/progress/", data.progress, name="progress"),
     path("data/freshness/", data.freshness, name="freshness"),

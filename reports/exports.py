@@ -29,7 +29,17 @@ from reports.csvtable import (
     truth,
     write,
 )
-from reports.figures import occupancy, people, pool, reconciliation, room_usage, telephony, usage
+from reports.figures import (
+    booking,
+    occupancy,
+    people,
+    pool,
+    reconciliation,
+    room_usage,
+    series,
+    telephony,
+    usage,
+)
 from reports.figures.reconciliation import Figures, Line
 from reports.figures.usage import Totals
 from reports.filter import Filter
@@ -45,6 +55,8 @@ CHUNK = 1000
 NO_NAME = "(no name)"
 ALL_ROOMS = "(all rooms)"
 NOT_ASKED = "not asked"
+# As the CSV names them, whatever the language of the page.
+WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
 
 def _room(room: Room | None) -> tuple[str, str]:
@@ -262,6 +274,53 @@ def _reconciliation_rows(chosen: Filter, now: datetime) -> Iterator[Row]:
             yield (f"{month.first:%Y-%m}", *room, *(value for pair in pairs for value in pair), CURRENCY, _why(line))
 
 
+def _booked_rows(chosen: Filter, now: datetime) -> Iterator[Row]:
+    for group in booking.groups(chosen):
+        one = group.booking
+        yield (
+            group.by,
+            group.key,
+            WEEKDAYS[int(group.key) - 1] if group.by == "weekday" else group.name,
+            count(one.meetings),
+            count(one.judged),
+            count(one.overruns),
+            hours(one.over_seconds),
+            count(one.early_ends),
+            hours(one.early_seconds),
+            count(one.empty),
+            count(one.solo),
+            hours(one.booked_seconds),
+            hours(one.used_seconds),
+            percent(one.used_share),
+            hours(one.spare_seconds),
+        )
+
+
+def _series_rows(chosen: Filter, now: datetime) -> Iterator[Row]:
+    clock = LocalTime(ZoneInfo(settings.TIME_ZONE))
+    for found in series.attendance(series.every(chosen), chosen, now):
+        of = found.series
+        for one in found.members:
+            yield (
+                of.by,
+                of.key,
+                of.topic,
+                of.meeting_id,
+                count(of.meetings),
+                count(of.reported),
+                one.name or NO_NAME,
+                count(one.attended),
+                count(one.present),
+                percent(one.present_share),
+                minutes(one.seconds),
+                percent(one.mean_share),
+                count(one.late),
+                count(one.left_early),
+                clock(one.first_join),
+                clock(one.last_leave),
+            )
+
+
 Q = TypeVar("Q", bound="QuerySet[Any]")
 
 
@@ -432,10 +491,58 @@ RECONCILIATION = Table(
     _reconciliation_rows,
     whole=True,
 )
+BOOKED = Table(
+    "booked",
+    (
+        "by",
+        "key",
+        "name",
+        "meetings",
+        "judged",
+        "overruns",
+        "overrun_hours",
+        "early_ends",
+        "early_hours",
+        "empty_meetings",
+        "solo_meetings",
+        "booked_hours",
+        "used_hours",
+        "used_percent",
+        "spare_hours",
+    ),
+    frozenset({"key", "name"}),
+    frozenset(booking.BOOKING_SORTS),
+    _booked_rows,
+)
+SERIES = Table(
+    "series",
+    (
+        "by",
+        "series",
+        "topic",
+        "meeting_id",
+        "meetings",
+        "reported_meetings",
+        "name",
+        "attended",
+        "present",
+        "present_percent",
+        "minutes",
+        "mean_presence_percent",
+        "late",
+        "left_early",
+        "first_join",
+        "last_leave",
+    ),
+    frozenset({"series", "topic", "meeting_id", "name"}),
+    frozenset(series.MEMBER_SORTS),
+    _series_rows,
+)
 TABLES = {
     table.name: table
     for table in (
         *(MEETINGS, PARTICIPANTS, ATTENDEES, TELEPHONY, ROOMS, DAYS, HOURS),
         *(POOL, SIZES, CONCURRENCY, RECONCILIATION),
+        *(BOOKED, SERIES),
     )
 }

@@ -288,6 +288,9 @@ class Meeting(models.Model):
     visits = models.PositiveIntegerField(null=True)
     peak_attendees = models.PositiveIntegerField(null=True)
     attendee_seconds = models.PositiveBigIntegerField(null=True)
+    spare_seconds = models.PositiveBigIntegerField(
+        null=True, help_text=_("booked time after the last leave of an ended meeting")
+    )
     calls = models.PositiveIntegerField(null=True)
     call_seconds = models.PositiveBigIntegerField(null=True)
     call_cost = MoneyField(null=True)

@@ -73,6 +73,8 @@ def csv_links(chosen: Filter, tables: Iterable[str]) -> list[tuple[str, str]]:
         "sizes": _("numbers of rooms by size"),
         "concurrency": _("rooms at once"),
         "reconciliation": _("reconciliation"),
+        "booked": _("booked and used"),
+        "series": _("attendees of series"),
     }
     links = []
     for place, name in enumerate(tables):

@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('reports', '0003_licence'),
+        ('reports', '0004_spare_seconds'),
     ]
 
     operations = [

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
+from django.db.models import Count
 from playwright.sync_api import Page, expect
 
 from reports.models import Meeting, Participant
@@ -26,10 +27,15 @@ def addresses() -> list[str]:
     crowded = Meeting.objects.filter(calls__gt=0, visits__gt=3).first()
     running = Meeting.objects.filter(end_time=None).first()
     silent = Meeting.objects.filter(state="unreported").first()
+    counts = Meeting.objects.values("meeting_id").annotate(meetings=Count("pk")).order_by("-meetings")
+    series = counts[0]["meeting_id"]
     return [
         "/?compare=1",
         "/pool/",
         "/pool/?period=7d&compare=1&state=ended",
+        "/booked/?compare=1",
+        "/series/?by=topic",
+        f"/series/number/{series}/?period=all&present=80",
         "/rooms/",
         f"/rooms/{room.host_id}/",
         "/meetings/?state=ended&q=会",

@@ -149,8 +149,11 @@ def test_the_switch_follows_a_filter_that_was_swapped_in(chinese: Page) -> None:
     assert chinese.url.endswith("/?period=7d")
 
 
+NAMED = ("overview", "pool", "rooms", "booked", "meetings", "telephony", "people", "series-list", "data")
+
+
 def pages(first: Meeting) -> list[str]:
-    listed = [reverse(name) for name in ("overview", "pool", "rooms", "meetings", "telephony", "people", "data")]
+    listed = [reverse(name) for name in NAMED]
     meetings = [reverse("meeting", args=[pk]) for pk in Meeting.objects.values_list("pk", flat=True)]
     name = Participant.objects.exclude(name_key="").values_list("name_key", flat=True)[0]
     return [
@@ -163,6 +166,13 @@ def pages(first: Meeting) -> list[str]:
         "/?compare=1&period=7d",
         "/pool/?compare=1&period=7d&state=ended",
         "/pool/?period=all&room=10001",
+        "/booked/?compare=1&period=7d&by=topic",
+        "/booked/?period=all&booked=known",
+        "/series/?period=all&by=topic&present=80",
+        "/series/?q=没有这个会议",
+        reverse("series-number", args=[first.meeting_id]),
+        f"{reverse('series-topic', args=[' '])}?period=all",
+        f"{reverse('series-number', args=[first.meeting_id])}?period=all&compare=1",
         "/meetings/?period=all&room=10001&q=1&state=solo&extra=1&calls=0&weekday=1&hour=9&uuid=1&name=1",
         "/telephony/?period=all&country=-&phone=-",
         "/people/?q=没有这个人",

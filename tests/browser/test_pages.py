@@ -5,6 +5,7 @@ import re
 from datetime import timedelta
 
 import pytest
+from django.db.models import Count
 from django.utils import timezone
 from playwright.sync_api import Page, expect
 
@@ -32,6 +33,12 @@ def charts(page: Page) -> int:
     return page.evaluate("typeof Chart === 'undefined' ? 0 : Object.keys(Chart.instances).length")
 
 
+def series_path() -> str:
+    """The page of the number that has the most meetings."""
+    counts = Meeting.objects.exclude(meeting_id="").values("meeting_id").annotate(meetings=Count("pk"))
+    return f"/series/number/{counts.order_by('-meetings', 'meeting_id')[0]['meeting_id']}/"
+
+
 def pages(page: Page) -> dict[str, set[int]]:
     """Every page with a filter bar, and how many charts it may draw."""
     room = Meeting.objects.exclude(room=None).order_by("-start_time").first().room
@@ -44,6 +51,9 @@ def pages(page: Page) -> dict[str, set[int]]:
         "/meetings/": {0},
         "/telephony/": {1},
         "/people/": {0},
+        "/booked/": {2},
+        "/series/": {0},
+        series_path(): {0},
         f"/people/{name}/": {1},
     }
 
@@ -281,6 +291,104 @@ def levels(page: Page) -> tuple[list[str], list[str]]:
     """The labels of the chart of hours at each level, and where its bars lead."""
     data = json.loads(page.locator("#chart-hours-at-level").text_content() or "")
     return data["labels"], data["links"]
+
+
+def test_booked_and_used_drills_down_to_just_what_it_counted(site: Page):
+    site.get_by_role("link", name="Booked and used", exact=True).click()
+    settled(site)
+    assert charts(site) == site.locator("canvas").count() == 2
+    overruns = site.locator("[data-figure=overruns]").inner_text()
+    site.get_by_role("link", name="Overruns", exact=True).first.click()
+    site.wait_for_url("**/meetings/?booked=over")
+    expect(site.locator("[data-result-count]")).to_contain_text(f"{overruns} meeting")
+    site.go_back()
+    settled(site)
+    weekday = site.locator("table[data-table=booked-weekdays] tbody tr").first
+    name, count = weekday.locator("th").inner_text(), weekday.locator("td").first.inner_text()
+    bar(site, "chart-booked-by-weekday", name, 0)
+    site.wait_for_url("**/meetings/?weekday=*")
+    expect(site.locator("[data-result-count]")).to_contain_text(f"{count} meeting")
+    site.go_back()
+    settled(site)
+    # One order for all three tables, and the way series are made, without loading the page anew.
+    site.evaluate("window.stayed = true")
+    site.locator("#sort-booked-rooms-early_ends").click()
+    site.wait_for_url("**sort=-early_ends*")
+    settled(site)
+    expect(site.locator("th[aria-sort=descending][data-col=early_ends]")).to_have_count(3)
+    site.get_by_role("link", name="By topic", exact=True).click()
+    site.wait_for_url("**by=topic*")
+    settled(site)
+    assert site.evaluate("window.stayed") is True
+    row = site.locator("table[data-table=booked-series] tbody tr").first
+    count = row.locator("td").nth(4).inner_text()
+    row.locator("td").nth(4).locator("a").click()
+    site.wait_for_url("**/meetings/?*booked=early*topic=*")
+    expect(site.locator("[data-result-count]")).to_contain_text(f"{count} meeting")
+
+
+def test_a_series_tells_who_came_by_the_rule_that_is_set(site: Page):
+    site.get_by_role("link", name="Series", exact=True).click()
+    settled(site)
+    row = site.locator("table[data-table=series] tbody tr").first
+    meetings, attendees = row.locator("td").nth(0).inner_text(), row.locator("td").nth(2).inner_text()
+    row.locator("th a").click()
+    site.wait_for_url("**/series/number/**")
+    settled(site)
+    expect(site.locator("[data-figure=meetings]")).to_have_text(meetings)
+    expect(site.locator("[data-figure=attendees]")).to_have_text(attendees)
+    rows = site.locator("table[data-table=members] tbody tr")
+    expect(rows).to_have_count(int(attendees))
+    kept = "all => all.filter(one => one.title.startsWith('present')).length"
+    usual = site.locator("td.mark").evaluate_all(kept)
+    # Another rule, by the field alone; the usual one leaves the address.
+    site.evaluate("window.stayed = true")
+    field = site.locator("#filter-present")
+    field.fill("100")
+    field.press("Enter")
+    site.wait_for_url("**/?present=100")
+    settled(site)
+    strict = site.locator("td.mark").evaluate_all(kept)
+    assert strict < usual
+    expect(site.locator(".chip")).to_have_count(1)
+    dated = site.locator(".mark-day a").last
+    title = dated.get_attribute("title") or ""
+    dated.click()
+    site.wait_for_url("**/meetings/*/?present=100")
+    expect(site.locator("h1")).to_have_text(title.partition(" · ")[2])
+    expect(site.locator("#present-from")).to_have_value("100")
+    site.locator("#present-from").fill("50")
+    site.locator("#present-from").press("Enter")
+    expect(site).not_to_have_url(re.compile("present"))
+    site.go_back()
+    expect(site.locator("#present-from")).to_have_value("100")
+    settled(site)
+    site.go_back()
+    settled(site)
+    assert site.locator("td.mark").evaluate_all(kept) == strict
+    field.fill("50")
+    field.press("Enter")
+    expect(site).not_to_have_url(re.compile("present"))
+    settled(site)
+    assert site.locator("td.mark").evaluate_all(kept) == usual
+    # Names lead to their page within the series.
+    name, count = rows.first.locator("th").inner_text(), rows.first.locator("td").first.inner_text()
+    rows.first.locator("th a").click()
+    site.wait_for_url("**/people/**number=*")
+    expect(site.locator("h1")).to_have_text(name)
+    expect(site.locator("[data-figure=meetings]")).to_have_text(count)
+
+
+def test_the_grid_of_a_series_scrolls_inside_of_its_card_on_a_phone(site: Page):
+    site.set_viewport_size({"width": 390, "height": 844})
+    site.goto(f"{site.root}{series_path()}")
+    settled(site)
+    assert site.evaluate("document.documentElement.scrollWidth") == 390
+    box = site.locator(".series-scroll")
+    name = site.locator("table[data-table=members] tbody th").first
+    before = name.bounding_box()
+    assert box.evaluate("one => { one.scrollLeft = 300; return one.scrollLeft; }") > 100
+    assert name.bounding_box() == before
 
 
 def test_a_room_is_renamed_in_place(site: Page):

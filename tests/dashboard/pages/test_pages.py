@@ -18,7 +18,7 @@ from tests.html import Page
 from tests.support import SHANGHAI, csv_rows, meeting, take, visit
 
 pytestmark = pytest.mark.django_db
-PAGES = ("/", "/pool/", "/rooms/", "/meetings/", "/telephony/", "/people/", "/data/")
+PAGES = ("/", "/pool/", "/rooms/", "/meetings/", "/telephony/", "/people/", "/data/", "/booked/", "/series/")
 
 
 def today(back=0):

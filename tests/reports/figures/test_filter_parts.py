@@ -155,6 +155,10 @@ COLUMNS = {
     "reconciliation": "month, host_id, room, their_meetings, our_meetings, their_participants, our_participants, "
     "their_minutes, our_minutes, their_calls, our_calls, their_call_minutes, our_call_minutes, their_cost, our_cost, "
     "currency, explanation",
+    "booked": "by, key, name, meetings, judged, overruns, overrun_hours, early_ends, early_hours, empty_meetings, "
+    "solo_meetings, booked_hours, used_hours, used_percent, spare_hours",
+    "series": "by, series, topic, meeting_id, meetings, reported_meetings, name, attended, present, present_percent, "
+    "minutes, mean_presence_percent, late, left_early, first_join, last_leave",
 }
 
 
@@ -166,7 +170,7 @@ def test_the_columns_are_the_contracts_in_its_order(admin, three, name):
     assert body.startswith(b"\xef\xbb\xbf")
     assert body.count(b"\n") == body.count(b"\r\n") == len(rows)
     expected = {"meetings": 3, "participants": 4, "attendees": 4, "telephony": 3, "rooms": 1, "days": 30, "hours": 168}
-    expected |= {"pool": 2, "sizes": 2, "concurrency": 30}
+    expected |= {"pool": 2, "sizes": 2, "concurrency": 30, "booked": 5, "series": 2}
     # Totals are compared from the first day that is pulled by date, and here none was.
     assert len(csv_rows(body)) == expected.get(name, 0)
 
