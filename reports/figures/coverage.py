@@ -11,7 +11,6 @@ from reports import schedule
 from reports.figures.period import today
 from reports.models import ProviderPeriod, Pull, PulledDay, Rejected, Source, TrackedNumber
 
-
 TAKEN_UP_WITHIN = timedelta(minutes=2)
 
 
