@@ -49,6 +49,7 @@ def _nav(request: HttpRequest) -> list[dict[str, Any]]:
     """The pages: url with the present filter, label, active, key (after g), and whether the filter goes along."""
     places = (
         ("overview", _("Overview"), "o"),
+        ("pool", _("Pool"), "c"),
         ("rooms", _("Rooms"), "r"),
         ("meetings", _("Meetings"), "m"),
         ("telephony", _("Telephony"), "t"),

@@ -55,6 +55,27 @@ class Room(models.Model):
         return self.label or self.name
 
 
+class Licence(models.Model):
+    """One answer of the provider on what is rented, and when it was told first and last."""
+
+    capacity = models.JSONField(_("rooms by size"), help_text=_("how many rooms of so many seats, as the API tells it"))
+    pay_type = models.CharField(
+        _("billed by"), max_length=20, blank=True, help_text=_("1: room size, 2: concurrent participants, 3: time used")
+    )
+    expire_date = models.DateField(_("rented until"), null=True)
+    first_seen_at = models.DateTimeField(_("first told"))
+    last_seen_at = models.DateTimeField(_("last told"))
+
+    class Meta:
+        ordering = ("-last_seen_at", "-id")
+        verbose_name = _("licence")
+        verbose_name_plural = _("licences")
+
+    def __str__(self) -> str:
+        sizes = sorted((int(size), rooms) for size, rooms in self.capacity.items())
+        return ", ".join(f"{rooms} × {size}" for size, rooms in sizes)
+
+
 class TrackedNumber(Work):
     """A meeting number that `share/reports` is asked about."""
 

@@ -1,8 +1,8 @@
 """What is due, claim it, fetch it, import it, record it.
 
 Three sources feed one importer: meeting numbers (share/reports), dates (share/detail) and rooms
-(share/rooms); a fourth brings the provider's own totals (share/summary), which ours are checked against. Each
-run claims pieces of work, asks the provider outside any transaction, imports page
+(share/rooms, and with them licensing); a fourth brings the provider's own totals (share/summary), which ours
+are checked against. Each run claims pieces of work, asks the provider outside any transaction, imports page
 by page, and only then notes the piece as done: whatever is cut off in between is asked for again, and
 asking again changes nothing.
 
@@ -27,7 +27,7 @@ from django.db.models import F
 
 from reports import leases, schedule
 from reports.figures import reconciliation
-from reports.importer import Outcome, forget_unnamed, import_page
+from reports.importer import Outcome, forget_unnamed, import_page, keep_licence
 from reports.models import Meeting, ProviderPeriod, ProviderRoom, Pull, PulledDay, Source, TrackedNumber, Work
 from reports.provider.client import Client
 from reports.provider.errors import BadPayload, Denied, ProviderError, Refused, Transient
@@ -384,7 +384,10 @@ def _day_answered(piece: PulledDay, outcome: Outcome, pages: Sequence[Page], run
 def pull_rooms(
     client: Client, clock: Clock = utcnow, *, forced: bool = False, watch: Watcher | None = None
 ) -> Pull | None:
-    """Ask share/rooms for the rooms' names and capacities. In, out: as `pull_numbers`."""
+    """Ask share/rooms for the rooms' names and capacities, and licensing for how many are rented.
+
+    In, out: as `pull_numbers`.
+    """
     run = Run(Pull.Kind.ROOMS, clock, watch, forced)
     schedule.source(run.source)
     if not forced and not schedule.is_open(run.source, clock()):
@@ -400,8 +403,22 @@ def pull_rooms(
             run.failed(error)
         else:
             _note_warnings(pages, run)
+            _ask_licence(client, run)
             run.done(1)
     return run.pull
+
+
+def _ask_licence(client: Client, run: Run) -> None:
+    """Keep what is rented. An API that does not tell it takes nothing from the rooms: it is noted and asked daily."""
+    try:
+        told = client.licensing()
+    except ProviderError as error:
+        # A key that may do everything else is not refused for this.
+        notes = [run.error] if run.error else []
+        notes.append("The size of the pool could not be asked for.")
+        run.error = " ".join([*notes, str(error)])[:2000]
+        return
+    keep_licence(told, run.clock())
 
 
 def pull_totals(

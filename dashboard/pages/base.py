@@ -69,6 +69,9 @@ def csv_links(chosen: Filter, tables: Iterable[str]) -> list[tuple[str, str]]:
         "rooms": _("rooms"),
         "days": _("days"),
         "hours": _("hours of the week"),
+        "pool": _("numbers of rooms"),
+        "sizes": _("numbers of rooms by size"),
+        "concurrency": _("rooms at once"),
         "reconciliation": _("reconciliation"),
     }
     links = []

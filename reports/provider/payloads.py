@@ -10,7 +10,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from enum import StrEnum
 from typing import Any, NoReturn
@@ -89,6 +89,15 @@ class RoomRecord:
     email: str | None
     name: str | None
     capacity: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class LicenceRecord:
+    """What is rented. capacity: rooms by their size in seats, none where it is not told; pay_type as told, or ""."""
+
+    capacity: Mapping[int, int]
+    pay_type: str
+    expire_date: date | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -465,6 +474,62 @@ def _room(item: Any) -> RoomRecord | Unreadable:
         return _unreadable(item, error)
     except (ValueError, OverflowError, RecursionError, ArithmeticError) as error:
         return _unreadable(item, FieldError("record", f"cannot be read ({type(error).__name__})"))
+
+
+# The licence -------------------------------------------------------------------------------------------
+
+
+def read_licence(answer: Any, zone: ZoneInfo, *, redact: Callable[[str], str] = _as_it_is) -> LicenceRecord:
+    """One decoded answer of licensing. In, errors: as `read_answer`; a field that makes no sense spoils all of it."""
+    data = _data(answer, redact)
+    try:
+        if not isinstance(data, dict):
+            raise FieldError("data", f"is {_kind(data)}, not an object")
+        if not {"capacity", "payType", "pay_type", "expire_date", "expireDate"} & data.keys():
+            raise FieldError("capacity", "is missing")
+        # Before anything is cut short for a message: a part of a secret would not be found any more.
+        told = {name: redact(value) if isinstance(value, str) else value for name, value in data.items()}
+        return LicenceRecord(
+            capacity=_capacity(told.get("capacity"), redact),
+            pay_type=_short_text(told, ("payType", "pay_type"), "payType", 20) or "",
+            expire_date=_day(told, ("expire_date", "expireDate"), "expire_date", zone),
+        )
+    except FieldError as error:
+        raise BadPayload(f"The licence cannot be read: {error.field} {error.reason}.") from None
+
+
+def _capacity(sizes: Any, redact: Callable[[str], str]) -> dict[int, int]:
+    """Rooms by their size: {"25": 5, "50": 55}, in the order of the sizes."""
+    if sizes is None:
+        return {}
+    if not isinstance(sizes, dict):
+        raise FieldError("capacity", f"is {_kind(sizes)}, not an object")
+    found: dict[int, int] = {}
+    for size, rooms in sizes.items():
+        seats, count = _paging_int(size), _paging_int(rooms)
+        if seats is None:
+            raise FieldError("capacity", f"has {_shown(redact(size))}, not a number of seats")
+        if count is None:
+            raise FieldError("capacity", f"has {_shown(redact(str(rooms)))}, not a number of rooms")
+        if seats in found:
+            raise FieldError("capacity", f"has the size {seats} twice")
+        found[seats] = count
+    return dict(sorted(found.items()))
+
+
+DAY = re.compile(r"(\d{4})[-/](\d{1,2})[-/](\d{1,2})", re.ASCII)
+
+
+def _day(item: Mapping[str, Any], names: Iterable[str], field: str, zone: ZoneInfo) -> date | None:
+    """A date, or the day of a time in `zone`. A licence may be given until a day that is out of a meeting's reach."""
+    value = _first(item, names)
+    try:
+        if isinstance(value, str) and (day := DAY.fullmatch(value.strip())) and int(day[1]):
+            return date(*(int(part) for part in day.groups()))
+        moment = _time(item, names, field, zone)
+    except ValueError:
+        raise FieldError(field, f"is {_shown(value)}, not a date such as 2017-08-31") from None
+    return None if moment is None else moment.astimezone(zone).date()
 
 
 def _room_totals(item: Any, place: str) -> RoomTotals:

@@ -18,7 +18,7 @@ from tests.html import Page
 from tests.support import SHANGHAI, csv_rows, meeting, take, visit
 
 pytestmark = pytest.mark.django_db
-PAGES = ("/", "/rooms/", "/meetings/", "/telephony/", "/people/", "/data/", "/reconciliation/")
+PAGES = ("/", "/pool/", "/rooms/", "/meetings/", "/telephony/", "/people/", "/data/", "/reconciliation/")
 
 
 def today(back=0):
@@ -272,6 +272,7 @@ def test_the_urls_of_the_contract():
 def test_the_administration_opens_and_rewrites_no_ledger(admin, kept):
     for model in (
         "room",
+        "licence",
         "trackednumber",
         "meeting",
         "pull",

@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('reports', '0002_week_hour'),
+        ('reports', '0003_licence'),
     ]
 
     operations = [
