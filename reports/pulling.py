@@ -138,10 +138,12 @@ class Run:
         now = self.clock()
         if isinstance(error, Denied | Refused):
             self.state = Pull.State.REFUSED
-            # The key is the same for all sources; anything else may concern this one alone, and so may the
-            # totals: a key that may not read them still brings the meetings.
-            every = isinstance(error, Denied) and self.source != Source.Name.SUMMARY
-            names = Source.Name.values if every else [self.source]
+            # The key is the same for all sources that bring meetings; anything else may concern this one alone.
+            # Totals stand apart: a key that may not read them may still bring the meetings, and where no total
+            # is due nothing would show that they are open again.
+            names = [name for name in Source.Name.values if name != Source.Name.SUMMARY]
+            if self.source == Source.Name.SUMMARY or not isinstance(error, Denied):
+                names = [self.source]
             for name in names:
                 schedule.source(name)
             Source.objects.filter(name__in=names).update(refused_at=now, last_error=self.error)

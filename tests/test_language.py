@@ -403,7 +403,7 @@ EXAMPLES = {
     "warning": "Of meeting 1571106323 only the first of 3 pages of visits was delivered.",
     "record.field": "participants[3].join_time",
     "record.reason": "is missing",
-    "error.field": "rooms[2].meetings",
+    "error.field": "capacity",
     "error.reason": "is missing",
     "why": "is missing",
 }

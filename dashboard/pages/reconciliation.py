@@ -346,26 +346,20 @@ def _gap_line(gap: Gap) -> tuple[Words, str]:
     words = {"day": ledger.day(gap.day), "room": _room(gap.room, gap.host_id), "count": ledger.count(number)}
     hints = []
     if gap.running:
-        hints.append(
-            ngettext("besides, %(count)s still runs there", "besides, %(count)s still run there", gap.running)
-            % _n(gap.running)
-        )
+        hint = ngettext("besides, %(count)s still runs there", "besides, %(count)s still run there", gap.running)
+        hints.append(hint % _n(gap.running))
     if gap.unreported:
-        hints.append(
-            ngettext(
-                "besides, %(count)s is unreported there", "besides, %(count)s are unreported there", gap.unreported
-            )
-            % _n(gap.unreported)
+        hint = ngettext(
+            "besides, %(count)s is unreported there", "besides, %(count)s are unreported there", gap.unreported
         )
+        hints.append(hint % _n(gap.unreported))
     if gap.unplaced and gap.kind == Kind.MISSING:
-        hints.append(
-            ngettext(
-                "the room of %(count)s meeting of that day is unknown here",
-                "the room of %(count)s meetings of that day is unknown here",
-                gap.unplaced,
-            )
-            % _n(gap.unplaced)
+        hint = ngettext(
+            "the room of %(count)s meeting of that day is unknown here",
+            "the room of %(count)s meetings of that day is unknown here",
+            gap.unplaced,
         )
+        hints.append(hint % _n(gap.unplaced))
     return Words(text % words, meetings_url(gap.day, gap.day, gap.host_id)), " · ".join(hints)
 
 

@@ -57,7 +57,7 @@ def addresses() -> list[str]:
     room = Room.objects.order_by("host_id")[7].host_id
     return [
         *("/", "/rooms/", f"/rooms/{room}/", "/meetings/", f"/meetings/{meeting.pk}/", "/telephony/", "/people/"),
-        *(f"/people/{quote(name)}/", "/data/"),
+        *(f"/people/{quote(name)}/", "/data/", "/reconciliation/"),
     ]
 
 

@@ -72,6 +72,8 @@ def company(transactional_db, settings):
         with Client(api.url, KEY, SECRET, zone=SHANGHAI) as client:
             pulling.pull_rooms(client, forced=True)
             pull = pulling.pull_days(client, days=(today - timedelta(days=13), today))
+            schedule.schedule_totals(timezone.now())
+            pulling.pull_totals(client)
         assert pull is not None
         assert pull.state == "done"
         assert pull.new > 100

@@ -1,14 +1,24 @@
 """Simplified Chinese in a real browser: chosen, remembered, and on every page without a word of English."""
 
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from django.urls import reverse
 from django.utils import timezone
 from playwright.sync_api import Page, expect
 
-from reports.models import Meeting, Participant, Room, Source, TrackedNumber
+from reports import schedule
+from reports.models import (
+    Meeting,
+    Participant,
+    ProviderPeriod,
+    ProviderRoom,
+    PulledDay,
+    Room,
+    Source,
+    TrackedNumber,
+)
 from tests.browser.conftest import settled
 from tests.support import SHANGHAI, call, meeting, new_pull, take, visit
 
@@ -85,7 +95,26 @@ def records(transactional_db) -> Meeting:
     pull = new_pull("dates")
     pull.asked_for, pull.error, pull.state, pull.ended_at = "2026-03-01 – 2026-03-05", error, "failed", timezone.now()
     pull.save()
+    totals(timezone.now())
     return Meeting.objects.get(uuid="1")
+
+
+def totals(now: datetime) -> None:
+    """Days that were pulled, more or less, and what the provider counts on them: some of it is not here."""
+    today = schedule.provider_today(now)
+    for back in range(6):
+        whole = {"asked_at": now, "complete_at": now if back != 3 else None}
+        PulledDay.objects.create(day=today - timedelta(days=back), **(whole if back != 4 else {}))
+    kept = {"sent_at": now, "told_at": now, "asked_first": today - timedelta(days=5)}
+    spans = {schedule.month_of(today), schedule.month_of(today - timedelta(days=5))}
+    spans |= {(today - timedelta(days=back),) * 2 for back in range(6)}
+    for first, last in spans:
+        period = ProviderPeriod.objects.create(first=first, last=last, **kept)
+        ProviderRoom.objects.create(period=period, host_id="10001", meetings=20)
+        ProviderRoom.objects.create(period=period, host_id="10003", meetings=2, participants=1)
+    PulledDay.objects.filter(day=today - timedelta(days=2)).update(
+        asked_at=now - timedelta(1), complete_at=now - timedelta(1)
+    )
 
 
 @pytest.fixture
@@ -149,7 +178,18 @@ def test_the_switch_follows_a_filter_that_was_swapped_in(chinese: Page) -> None:
     assert chinese.url.endswith("/?period=7d")
 
 
-NAMED = ("overview", "pool", "rooms", "booked", "meetings", "telephony", "people", "series-list", "data")
+NAMED = (
+    "overview",
+    "pool",
+    "rooms",
+    "booked",
+    "meetings",
+    "telephony",
+    "people",
+    "series-list",
+    "data",
+    "reconciliation",
+)
 
 
 def pages(first: Meeting) -> list[str]:
@@ -178,6 +218,7 @@ def pages(first: Meeting) -> list[str]:
         "/people/?q=没有这个人",
         "/meetings/?q=没有这个会议",
         "/data/?q=999",
+        f"/reconciliation/?from={timezone.localdate():%Y-%m}-01&to={timezone.localdate()}&room=10001",
     ]
 
 

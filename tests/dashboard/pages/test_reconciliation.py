@@ -80,7 +80,7 @@ def test_withheld_meetings_are_named_exactly_and_vanish_when_they_are_delivered(
         api.undelivered = {one["uuid"] for one in gone}
 
         tasks.pull_recent_days()
-        counts: dict = {}
+        counts: dict[tuple[date, str], int] = {}
         for one in gone:
             counts[day_of(one), one["host_id"]] = counts.get((day_of(one), one["host_id"]), 0) + 1
         names = {room.host_id: str(room) for room in Room.objects.all()}

@@ -4,6 +4,7 @@ from collections import Counter
 from dataclasses import asdict, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -554,7 +555,7 @@ def test_the_table_has_a_line_a_room_and_one_a_month():
 
 def counted(oracle, uuids, at):
     """The meetings that count, by the provider's month and day, room: with plain sums."""
-    found: dict = {}
+    found: dict[Any, Any] = {}
     for one in oracle.all:
         if one.uuid in uuids and one.end is not None and one.visits is not None and one.end <= at:
             start = datetime.fromtimestamp(one.start, SHANGHAI).date()
@@ -578,7 +579,7 @@ def plain(meetings) -> Figures:
     )
 
 
-def as_rows(figures) -> dict:
+def as_rows(figures) -> dict[str, Any]:
     names = ("meetings", "participants", "meeting_seconds", "audio_participants", "audio_total_seconds", "total_fee")
     return dict(zip(names, asdict(figures).values(), strict=True))
 
@@ -599,20 +600,20 @@ def test_gaps_and_figures_are_those_of_plain_python(db, world, data):
         today = schedule.provider_today(counts_at)
         pulled(first, today, at=looked_at)
         for span in {schedule.month_of(first), schedule.month_of(today)}:
-            rooms: dict = {}
+            rooms: dict[Any, Any] = {}
             for (day, host), meetings in everything.items():
                 if span[0] <= day <= span[1]:
                     rooms.setdefault(host, []).extend(meetings)
             begin, end = max(span[0], first), min(span[1], today)
             month = told(span, {host: as_rows(plain(found)) for host, found in rooms.items()}, counts_at)
             ProviderPeriod.objects.filter(pk=month.pk).update(asked_first=begin)
-            by_day: dict = {}
+            by_day: dict[Any, Any] = {}
             for (day, host), meetings in everything.items():
                 by_day.setdefault(day, {})[host] = as_rows(plain(meetings))
             told_days(by_day, counts_at, begin, end)
         months = reconciliation.months(Filter(), looked_at)
         silent = {(datetime.fromtimestamp(m.start, SHANGHAI).date(), m.host) for m in oracle.all if m.visits is None}
-        lost: Counter = Counter()
+        lost: Counter[Any] = Counter()
         for key, meetings in everything.items():
             lost[key] += len(meetings) - len(mine.get(key, ()))
         for one in months:
