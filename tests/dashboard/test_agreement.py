@@ -441,10 +441,11 @@ def booked(read: Reader, query: str, tables) -> None:
     for figure in ("overruns", "early_ends", "empty_meetings", "solo_meetings"):
         assert near(number(page.figure(figure)), total(by["room"], figure), "0"), figure
     shown = {"room": page.table("booked-rooms"), "weekday": page.table("booked-weekdays")}
-    shown |= {kind: read.all_pages(f"/booked/?{query}&by={kind}", "booked-series") for kind in ("number", "topic")}
+    shown["number"] = read.all_pages(f"/booked/?{query}", "booked-series")
+    shown["topic"] = read.page(f"/booked/?{query}&by=topic").table("booked-series")
     for kind, rows in shown.items():
-        assert len(rows) == len(by[kind])
-        for cells, line in zip(rows, by[kind], strict=True):
+        assert len(rows) == (min(25, len(by[kind])) if kind == "topic" else len(by[kind]))
+        for cells, line in zip(rows, by[kind], strict=kind != "topic"):
             for column in cells.keys() - {"name"}:
                 assert number(cells[column]) == number(line[column]), (column, line)
     spread = page.chart("chart-booked-end")["datasets"]
