@@ -18,8 +18,8 @@ from tests.html import Page
 from tests.support import SHANGHAI, csv_rows, meeting, take, visit
 
 pytestmark = pytest.mark.django_db
-PAGES = ("/", "/pool/", "/rooms/", "/meetings/", "/telephony/", "/people/", "/data/", "/booked/", "/series/")
-PAGES += ("/reconciliation/",)
+PAGES = [*("/", "/pool/", "/rooms/", "/meetings/", "/telephony/", "/people/", "/data/", "/booked/", "/series/")]
+PAGES += ["/reconciliation/"]
 
 
 def today(back=0):
