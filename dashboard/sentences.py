@@ -126,6 +126,27 @@ SENTENCES = (
     gettext_noop("call-in"),
     gettext_noop("call-out"),
     gettext_noop("callback"),
+    # The way of a mail.
+    gettext_noop("The mail server %(where)s cannot be reached (%(told)s). Check EMAIL_URL and the network."),
+    gettext_noop("The mail server %(where)s did not answer within %(seconds)s seconds."),
+    gettext_noop("The mail server %(where)s cannot be spoken to in TLS (%(told)s). Check EMAIL_URL."),
+    gettext_noop("The mail server %(where)s does not offer what EMAIL_URL asks for (%(told)s)."),
+    gettext_noop("The mail server %(where)s does not accept the user name and password (%(told)s). Check EMAIL_URL."),
+    gettext_noop("The mail server %(where)s does not take mail from this sender (%(told)s). Check EMAIL_FROM."),
+    gettext_noop("The mail server does not take mail to %(text)s (%(told)s)."),
+    gettext_noop("The mail server %(where)s does not take the mail (%(told)s)."),
+    gettext_noop("The mail server %(where)s ended the connection."),
+    gettext_noop(
+        "The mail server had the whole mail and did not answer: it may have arrived or not. Ask its readers, and send "
+        "it again if it did not."
+    ),
+    gettext_noop(
+        "The worker stopped while it sent this mail: it may have arrived or not. Ask its readers, and send it again if "
+        "it did not."
+    ),
+    gettext_noop(
+        "The view cannot be opened any more, so that nothing was sent. Open it to see why, and make the report anew."
+    ),
     # A saved answer, and what the system says of files and connections.
     gettext_noop("%(text)s cannot be read: %(told)s."),
     gettext_noop("%(text)s cannot be imported: %(known)s"),

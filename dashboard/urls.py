@@ -8,9 +8,11 @@ from django.views.i18n import set_language
 
 from dashboard.pages import (
     booked,
+    budgets,
     csv,
     data,
     health,
+    mail,
     meeting,
     meetings,
     overview,
@@ -21,6 +23,7 @@ from dashboard.pages import (
     rooms,
     series,
     telephony,
+    views,
 )
 from reports.exports import TABLES
 from reports.filter import SERIES
@@ -40,6 +43,23 @@ urlpatterns = [
     path("people/<path:name>/", people.person, name="person"),
     path("series/", series.series, name="series-list"),
     *(path(f"series/{by}/<path:key>/", series.one_series, {"by": by}, name=f"series-{by}") for by in SERIES),
+    path("budgets/", budgets.budgets, name="budgets"),
+    path("budgets/new/", budgets.add, name="new-budget"),
+    path("budgets/<int:pk>/", budgets.edit, name="budget"),
+    path("budgets/<int:pk>/delete/", budgets.delete, name="delete-budget"),
+    path("budgets/notices/<int:pk>/", budgets.send_again, name="send-notice"),
+    path("views/", views.views, name="views"),
+    path("views/save/", views.save, name="save-view"),
+    path("views/<int:pk>/", views.view, name="view"),
+    path("views/<int:pk>/change/", views.change, name="change-view"),
+    path("views/<int:pk>/delete/", views.delete, name="delete-view"),
+    path("mail/", mail.mail, name="mail"),
+    path("mail/new/", mail.new, name="new-mail"),
+    path("mail/<int:pk>/", mail.edit, name="edit-mail"),
+    path("mail/<int:pk>/pause/", mail.pause, name="pause-mail"),
+    path("mail/<int:pk>/send/", mail.send, name="send-mail"),
+    path("mail/<int:pk>/delete/", mail.delete, name="delete-mail"),
+    path("mail/unsubscribe/<str:token>/", mail.unsubscribe, name="unsubscribe"),
     path("data/", data.data, name="data"),
     path("data/progress/", data.progress, name="progress"),
     path("data/freshness/", data.freshness, name="freshness"),

@@ -103,6 +103,14 @@ def release_abandoned(now: datetime) -> None:
             _interrupt(Pull.objects.filter(pk=pull.pk), now)
 
 
+def release_gone(model: type[Work], now: datetime) -> None:
+    """Give back what killed processes of this machine hold of one more kind of work."""
+    held = model._default_manager.filter(lease_until__gte=now)
+    for owner in set(held.order_by().values_list("lease_owner", flat=True)):
+        if owner and is_gone(owner):
+            held.filter(lease_owner=owner).update(lease_owner="", lease_until=None)
+
+
 def _lives(owner: str) -> bool:
     """Whether the owner is surely a living process of this machine."""
     return owner.partition("/")[0] == socket.gethostname()[:80] and not is_gone(owner)

@@ -6,7 +6,9 @@ from datetime import datetime
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec
 
-from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.contrib.auth.models import AnonymousUser, User
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, QueryDict, StreamingHttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
@@ -49,19 +51,32 @@ def parse(request: HttpRequest, now: datetime, sorts: Collection[str] = (), *, w
 
     whole: without days in the address it is about all days.
     """
-    chosen = filters.parse(request.GET, period.today(now), sorts)
+    chosen = parse_for(request.user, request.GET, now, sorts)
     if whole and not any(request.GET.get(name) for name in ("from", "to", "period")):
         chosen = replace(chosen, first=None, last=None, period="all")
-    masked = not request.user.has_perm(SEES_PHONES)
+    return chosen
+
+
+def parse_for(user: User | AnonymousUser, query: QueryDict, now: datetime, sorts: Collection[str]) -> Filter:
+    """The Filter of a query string, with what an account may see. Errors: filters.BadFilter."""
+    chosen = filters.parse(query, period.today(now), sorts)
+    masked = not user.has_perm(SEES_PHONES)
     if masked and chosen.phone not in {"", NOT_TOLD}:
         # Else one could guess at the digits that are not shown.
         raise filters.BadFilter("phone", chosen.phone, _("your account may not see telephone numbers"))
     return replace(chosen, masked=masked)
 
 
-def csv_links(chosen: Filter, tables: Iterable[str]) -> list[tuple[str, str]]:
-    """(what it holds, address) of CSV tables under a filter. The first is the page's own table, and keeps its order."""
-    labels = {
+def account(request: HttpRequest) -> User:
+    """Who asks. Errors: PermissionDenied for nobody, whom no page but those without a sign-in answers."""
+    if not isinstance(request.user, User):
+        raise PermissionDenied
+    return request.user
+
+
+def csv_labels() -> dict[str, str]:
+    """What each CSV table holds, in words."""
+    return {
         "meetings": _("meetings"),
         "participants": _("visits"),
         "attendees": _("attendees"),
@@ -76,10 +91,15 @@ def csv_links(chosen: Filter, tables: Iterable[str]) -> list[tuple[str, str]]:
         "booked": _("booked and used"),
         "series": _("attendees of series"),
     }
+
+
+def csv_links(chosen: Filter, tables: Iterable[str]) -> list[tuple[str, str]]:
+    """(what it holds, address) of CSV tables under a filter. The first is the page's own table, and keeps its order."""
+    labels = csv_labels()
     links = []
     for place, name in enumerate(tables):
         changes = {"page": 1, "compare": False} | ({"sort": ""} if place else {})
-        links.append((str(labels[name]), filters.link(reverse(f"{name}-csv"), chosen, **changes)))
+        links.append((labels[name], filters.link(reverse(f"{name}-csv"), chosen, **changes)))
     return links
 
 

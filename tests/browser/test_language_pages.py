@@ -2,12 +2,15 @@
 
 import re
 from datetime import datetime, timedelta
+from decimal import Decimal
 
 import pytest
 from django.urls import reverse
 from django.utils import timezone
 from playwright.sync_api import Page, expect
 
+from dashboard import mailing
+from dashboard.models import Budget, BudgetNotice, MailReport, Posted, SavedView
 from reports import schedule
 from reports.models import (
     Meeting,
@@ -24,7 +27,7 @@ from tests.support import SHANGHAI, call, meeting, new_pull, take, visit
 
 PASSWORD = "a long password"
 # What is the same in every language: names of products, of formats and of zones.
-SAME_EVERYWHERE = {"Roomledger", "CSV", "Excel", "JavaScript", "Asia", "Shanghai"}
+SAME_EVERYWHERE = {"Roomledger", "CSV", "Excel", "JavaScript", "Asia", "Shanghai", "English"}
 # Every text and every attribute that is read, but for keys, code, what is marked as of another language, and
 # the links of CSV tables, which are named as the file is.
 READ = """() => {
@@ -219,10 +222,31 @@ def pages(first: Meeting) -> list[str]:
         "/meetings/?q=没有这个会议",
         "/data/?q=999",
         f"/reconciliation/?from={timezone.localdate():%Y-%m}-01&to={timezone.localdate()}&room=10001",
+        *(reverse(name) for name in ("budgets", "new-budget", "views", "mail")),
+        *(reverse("budget", args=[pk]) for pk in Budget.objects.values_list("pk", flat=True)),
+        "/mail/new/?path=/telephony/&query=type%3D-",
+        *(reverse("edit-mail", args=[pk]) for pk in MailReport.objects.values_list("pk", flat=True)),
     ]
 
 
-def test_no_page_has_a_word_of_english(chinese: Page, records: Meeting) -> None:
+def keep_some(user) -> None:
+    """Views, mail reports and budgets in every state."""
+    for name, path, query in (("甲", "/meetings/", "state=empty"), ("乙", "/rooms/10001/", "period=7d")):
+        SavedView.objects.create(owner=user, name=name, path=path, query=query, shared=name == "乙")
+        values = {"owner": user, "name": name, "path": path, "query": query, "active": name == "甲"}
+        MailReport.objects.create(**values, next_due_at=timezone.now(), last_error=mailing.UNSURE)
+    budget = Budget.objects.create(amount=Decimal(1), created_by=user)
+    month = timezone.localdate().replace(day=1)
+    notices = [
+        BudgetNotice(budget=budget, month=month, threshold=1 + place, state=state, noticed_at=timezone.now())
+        for place, state in enumerate(Posted.values)
+    ]
+    notices[0].failures, notices[0].next_due_at, notices[0].last_error = 1, timezone.now(), mailing.STOPPED
+    BudgetNotice.objects.bulk_create(notices)
+
+
+def test_no_page_has_a_word_of_english(chinese: Page, records: Meeting, django_user_model) -> None:
+    keep_some(django_user_model.objects.get())
     wrong = []
     for path in pages(records):
         answer = chinese.goto(f"{chinese.root}{path}")
