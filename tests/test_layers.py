@@ -53,9 +53,6 @@ LAYERS = [
     ["reports.management.commands"],
     ["dashboard.sentences", "dashboard.models", "dashboard.smtp"],
     ["dashboard.celery", "dashboard.filters", "dashboard.middleware", "dashboard.templatetags.ledger"],
-    ["dashboard.cards", "dashboard.charts", "dashboard.heat", "dashboard.tables", "dashboard.templatetags.shell"],
-    ["dashboard.pool_charts", "dashboard.booking_charts", "dashboard.attendance_grid"],
-    ["dashboard.pool_cards"],
     [
         "dashboard.cards",
         "dashboard.charts",
@@ -64,6 +61,8 @@ LAYERS = [
         "dashboard.tables",
         "dashboard.templatetags.shell",
     ],
+    ["dashboard.pool_charts", "dashboard.booking_charts", "dashboard.attendance_grid"],
+    ["dashboard.pool_cards"],
     ["dashboard.mailing", "dashboard.outlook", "dashboard.places", "dashboard.saved_views"],
     ["dashboard.changes", "dashboard.context", "dashboard.room_days", "dashboard.timeline", "dashboard.usage_cards"],
     ["dashboard.budgets", "dashboard.templatetags.views"],
