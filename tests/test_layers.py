@@ -70,7 +70,13 @@ LAYERS = [
     ["dashboard.pages.data", "dashboard.pages.meetings", "dashboard.pages.people", "dashboard.pages.rooms"],
     ["dashboard.pages.series"],
     # Whose figures are mailed.
-    ["dashboard.pages.overview", "dashboard.pages.room", "dashboard.pages.telephony"],
+    [
+        "dashboard.pages.booked",
+        "dashboard.pages.overview",
+        "dashboard.pages.pool",
+        "dashboard.pages.room",
+        "dashboard.pages.telephony",
+    ],
     ["dashboard.mail_reports"],
     ["dashboard.tasks"],
     ["dashboard.pages.kept"],
