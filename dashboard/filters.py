@@ -41,11 +41,18 @@ CALL_LABELS = {
     "country": gettext_lazy("Country"),
     "phone": gettext_lazy("Phone number"),
 }
-BOOKED_LABELS = {"over": gettext_lazy("longer than booked"), "early": gettext_lazy("shorter than booked")}
+BOOKED_LABELS = {
+    "over": gettext_lazy("longer than booked"),
+    "early": gettext_lazy("shorter than booked"),
+    "known": gettext_lazy("booked length known"),
+    "unknown": gettext_lazy("booked length not known"),
+}
 # The fields of the filter bar besides the period.
 PARTS = ("q", "rooms", "state", "extra", "calls", "compare")
 # Of pages that are one table, which has nothing beside it to compare with.
 TABLE_PARTS = tuple(part for part in PARTS if part != "compare")
+# Of pages that tell who was present.
+PRESENT_PARTS = (*PARTS, "present")
 # What a link to another page takes along: all but order and page.
 KEPT = (
     *("from", "to", "period", "room", "q", "state", "extra", "calls", "weekday", "hour"),
@@ -113,12 +120,22 @@ def parse(query: QueryDict, today: date, sorts: Collection[str]) -> Filter:
         during=_hour(query, "during"),
         booked=_one_of(query, "booked", BOOKED),
         by=_one_of(query, "by", SERIES) or SERIES[0],
-        present=_whole(query, "present", 1, 100) or PRESENT,
+        present=present_from(query),
         sort=sort,
         page=int(page),
         compare=_switch(query, "compare") is True,
         period=preset,
     )
+
+
+def present_from(query: QueryDict) -> int:
+    """From how many percent of the used time on somebody counts as present. Errors: BadFilter."""
+    return _whole(query, "present", 1, 100) or PRESENT
+
+
+def present_query(percent: int) -> str:
+    """The query of a page that has nothing of a filter but who counts as present; "" for the usual rule."""
+    return f"?present={percent}" if percent != PRESENT else ""
 
 
 def _printable(text: str) -> str:
@@ -363,6 +380,7 @@ def bar(
         "extra": {"extra": yes_no(chosen.extra)},
         "calls": {"calls": yes_no(chosen.calls)},
         "compare": {"compare_url": link(path, chosen, compare=not chosen.compare) if chosen.days else ""},
+        "present": {"present": chosen.present, "present_usual": PRESENT},
     }
     fields = {"rooms": "room"}
     visible = {fields.get(part, part) for part in parts if part != "compare"} | {"from", "to", "period", "page"}
@@ -394,5 +412,5 @@ def bar(
         "hidden": hidden,
         "csv_links": list(csv_links),
         "reset_url": path,
-        **{key: value for part in PARTS if part in parts for key, value in shown[part].items()},
+        **{key: value for part in parts for key, value in shown[part].items()},
     }

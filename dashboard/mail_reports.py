@@ -28,13 +28,13 @@ from dashboard.cards import Card
 from dashboard.filters import Chip
 from dashboard.mailing import Letter, NotSent, Post
 from dashboard.models import MailDelivery, MailRecipient, MailReport, Posted
-from dashboard.pages import base, overview, people, room, telephony
+from dashboard.pages import base, booked, overview, people, pool, room, series, telephony
 from dashboard.places import Place
 from dashboard.smtp import Unsure
 from dashboard.templatetags import ledger
 from reports import exports, leases
+from reports.figures import booking, period, rooms, usage
 from reports.figures import people as attendance
-from reports.figures import period, rooms, usage
 from reports.filter import Filter
 
 logger = logging.getLogger(__name__)
@@ -146,6 +146,12 @@ def figure_cards(place: Place, chosen: Filter, before: Filter | None, now: datet
     if place.name == "person":
         sums = attendance.person(attendance.attended(chosen, now), chosen.name or "")
         return people.figure_cards(sums, chosen, before, now)
+    if place.name == "pool":
+        return pool.cards_of(chosen, before, now)
+    if place.name == "booked":
+        return booked.figure_cards(chosen, booking.total(chosen), before)
+    if place.narrow is places.one_series:
+        return series.cards_of(chosen, before, now)
     names = room.CARDS if place.name == "room" else overview.CARDS
     return usage_cards.usage_cards(names, chosen, before, usage.days(chosen, now), now)
 

@@ -9,11 +9,13 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from reports.figures.booking import BOOKING_SORTS
 from reports.figures.people import PERSON_SORTS
 from reports.figures.room_usage import ROOM_SORTS
+from reports.figures.series import ATTENDANCE_SORTS, MEMBER_SORTS, SERIES_SORTS
 from reports.figures.telephony import TELEPHONY_SORTS
 from reports.figures.usage import MEETING_SORTS
-from reports.filter import Filter
+from reports.filter import SERIES, Filter
 from reports.models import Participant, Room
 from reports.text import fold
 
@@ -30,6 +32,14 @@ def _one_room(chosen: Filter, given: Mapping[str, str]) -> Filter:
 
 def _one_name(chosen: Filter, given: Mapping[str, str]) -> Filter:
     return replace(chosen, name=fold(given["name"]))
+
+
+def one_series(chosen: Filter, given: Mapping[str, str]) -> Filter:
+    """The filter of the page of one series."""
+    key = given["key"]
+    if given["by"] == "number":
+        return replace(chosen, by="number", number=key.strip())
+    return replace(chosen, by="topic", topic=fold(key))
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +66,9 @@ PLACES = {
             gettext_lazy("Overview"),
             ("days", "meetings", "participants", "attendees", "telephony", "rooms"),
         ),
+        Place("pool", gettext_lazy("Pool"), ("pool", "sizes", "concurrency", "meetings", "rooms")),
         Place("rooms", gettext_lazy("Rooms"), ("rooms", "meetings", "days", "hours"), ROOM_SORTS),
+        Place("booked", gettext_lazy("Booked and used"), ("booked", "meetings", "rooms"), BOOKING_SORTS),
         Place(
             "room",
             gettext_lazy("Room"),
@@ -68,6 +80,24 @@ PLACES = {
             gettext_lazy("Meetings"),
             ("meetings", "participants", "attendees", "telephony"),
             MEETING_SORTS,
+        ),
+        Place(
+            "series-list",
+            gettext_lazy("Series"),
+            ("series", "attendees", "meetings"),
+            SERIES_SORTS | ATTENDANCE_SORTS,
+            # What series are sorted by is no column of the table of their attendees.
+            csv_sort=lambda _sort: "",
+        ),
+        *(
+            Place(
+                f"series-{by}",
+                gettext_lazy("Series"),
+                ("series", "attendees", "participants", "meetings"),
+                MEMBER_SORTS,
+                narrow=one_series,
+            )
+            for by in SERIES
         ),
         Place(
             "telephony",
@@ -131,4 +161,6 @@ def title(place: Place, given: Mapping[str, str]) -> str:
         visit = Participant.objects.filter(name_key=key).order_by("-join_time").first()
         spelled = " ".join(visit.name.split()) if visit else key
         return f"{label}: {spelled or nobody}"
+    if place.narrow is one_series:
+        return f"{label}: {' '.join(given['key'].split()) or _('(no topic)')}"
     return label

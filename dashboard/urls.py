@@ -7,6 +7,7 @@ from django.urls import path
 from django.views.i18n import set_language
 
 from dashboard.pages import (
+    booked,
     budgets,
     csv,
     data,
@@ -16,12 +17,16 @@ from dashboard.pages import (
     meetings,
     overview,
     people,
+    pool,
+    reconciliation,
     room,
     rooms,
+    series,
     telephony,
     views,
 )
 from reports.exports import TABLES
+from reports.filter import SERIES
 
 urlpatterns = [
     path("", overview.overview, name="overview"),
@@ -29,11 +34,15 @@ urlpatterns = [
     path("rooms/rename/", room.rename, name="rename-room"),
     # An id from outside may hold anything, a slash too.
     path("rooms/<path:host_id>/", room.room, name="room"),
+    path("booked/", booked.booked, name="booked"),
     path("meetings/", meetings.meetings, name="meetings"),
     path("meetings/<int:pk>/", meeting.meeting, name="meeting"),
     path("telephony/", telephony.calls, name="telephony"),
+    path("pool/", pool.page, name="pool"),
     path("people/", people.people, name="people"),
     path("people/<path:name>/", people.person, name="person"),
+    path("series/", series.series, name="series-list"),
+    *(path(f"series/{by}/<path:key>/", series.one_series, {"by": by}, name=f"series-{by}") for by in SERIES),
     path("budgets/", budgets.budgets, name="budgets"),
     path("budgets/new/", budgets.add, name="new-budget"),
     path("budgets/<int:pk>/", budgets.edit, name="budget"),
@@ -56,6 +65,8 @@ urlpatterns = [
     path("data/freshness/", data.freshness, name="freshness"),
     path("data/pull/", data.pull_now, name="pull-now"),
     path("data/track/", data.track, name="track"),
+    path("reconciliation/", reconciliation.reconciliation_page, name="reconciliation"),
+    path("reconciliation/fetch/", reconciliation.fetch, name="fetch-missing"),
     *(path(f"{name}.csv", csv.download, {"table": name}, name=f"{name}-csv") for name in TABLES),
     path("accounts/login/", auth.LoginView.as_view(redirect_authenticated_user=True), name="login"),
     path("accounts/logout/", auth.LogoutView.as_view(), name="logout"),

@@ -6,7 +6,18 @@ from typing import TYPE_CHECKING, Any
 from django.contrib import admin
 from django.http import HttpRequest
 
-from reports.models import Change, Meeting, Pull, PulledDay, Rejected, Room, Source, TrackedNumber
+from reports.models import (
+    Change,
+    Licence,
+    Meeting,
+    ProviderPeriod,
+    Pull,
+    PulledDay,
+    Rejected,
+    Room,
+    Source,
+    TrackedNumber,
+)
 
 if TYPE_CHECKING:
     Base = admin.ModelAdmin[Any]
@@ -41,6 +52,11 @@ class RoomAdmin(Base):
         return False
 
 
+@admin.register(Licence)
+class LicenceAdmin(Kept):
+    list_display = ("last_seen_at", "first_seen_at", "__str__", "pay_type", "expire_date")
+
+
 @admin.register(TrackedNumber)
 class TrackedNumberAdmin(Base):
     list_display = ("number", "state", "asked_at", "next_due_at", "failures", "last_error")
@@ -66,6 +82,11 @@ class PullAdmin(Kept):
 @admin.register(PulledDay)
 class PulledDayAdmin(Kept):
     list_display = ("day", "complete_at", "announced", "delivered", "next_due_at", "failures", "last_error")
+
+
+@admin.register(ProviderPeriod)
+class ProviderPeriodAdmin(Kept):
+    list_display = ("first", "last", "told_at", "meetings", "next_due_at", "failures", "last_error")
 
 
 @admin.register(Source)

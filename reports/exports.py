@@ -29,7 +29,18 @@ from reports.csvtable import (
     truth,
     write,
 )
-from reports.figures import occupancy, people, room_usage, telephony, usage
+from reports.figures import (
+    booking,
+    occupancy,
+    people,
+    pool,
+    reconciliation,
+    room_usage,
+    series,
+    telephony,
+    usage,
+)
+from reports.figures.reconciliation import Figures, Line
 from reports.figures.usage import Totals
 from reports.filter import Filter
 from reports.models import Meeting, Participant, Room
@@ -42,6 +53,10 @@ CURRENCY = "CNY"
 CHUNK = 1000
 # Of a meeting's attendees without a name. Never blank: blank is unknown.
 NO_NAME = "(no name)"
+ALL_ROOMS = "(all rooms)"
+NOT_ASKED = "not asked"
+# As the CSV names them, whatever the language of the page.
+WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
 
 def _room(room: Room | None) -> tuple[str, str]:
@@ -194,6 +209,118 @@ def _hour_rows(chosen: Filter, now: datetime) -> Iterator[Row]:
         yield (count(one.weekday), count(one.hour), count(one.meetings), hours(one.open_seconds))
 
 
+def _pool_rows(chosen: Filter, now: datetime) -> Iterator[Row]:
+    run = pool.course(chosen, now)
+    asked = pool.what_if(run)
+    for one in pool.levels(run):
+        yield (
+            count(one.rooms),
+            hours(one.seconds),
+            hours(one.at_least_seconds),
+            count(one.without),
+            count(asked.meetings),
+            percent(asked.served(one.rooms)),
+        )
+
+
+def _size_rows(chosen: Filter, now: datetime) -> Iterator[Row]:
+    for one in pool.by_size(pool.course(chosen, now), pool.size(chosen)):
+        for rooms in range((one.asked.rooms_for(1000) or 0) + 1):
+            yield (
+                one.kind if one.seats is None else count(one.seats),
+                count(one.rooms),
+                count(rooms),
+                count(one.asked.without(rooms)),
+                count(one.asked.meetings),
+                percent(one.asked.served(rooms)),
+            )
+
+
+def _concurrency_rows(chosen: Filter, now: datetime) -> Iterator[Row]:
+    zone = ZoneInfo(settings.TIME_ZONE)
+    for begin, most in pool.concurrency(pool.course(chosen, now)):
+        yield (moment(begin, zone), count(most))
+
+
+def _told(figures: Figures | None) -> Row:
+    if figures is None:
+        return ("",) * len(reconciliation.MEASURES)
+    return (
+        count(figures.meetings),
+        count(figures.participants),
+        minutes(figures.seconds),
+        count(figures.calls),
+        minutes(figures.call_seconds),
+        money(figures.cost),
+    )
+
+
+def _why(line: Line) -> str:
+    """The explanations of a line: `missing 3 (2026-11-19: 2, 2026-11-20: 1); since 1`."""
+    if line.theirs is None:
+        return NOT_ASKED
+    parts = []
+    for one in line.explanations:
+        where = ", ".join(f"{day}: {number}" for day, number in one.days) or ", ".join(one.measures)
+        parts.append(f"{one.kind} {one.count} ({where})" if where else f"{one.kind} {one.count}")
+    return "; ".join(parts)
+
+
+def _reconciliation_rows(chosen: Filter, now: datetime) -> Iterator[Row]:
+    for month in reconciliation.months(chosen, now):
+        for line in (*month.lines, month.total):
+            room = ("", ALL_ROOMS) if line is month.total else (line.host_id, line.room.known_name if line.room else "")
+            pairs = zip(_told(line.theirs), _told(line.ours), strict=True)
+            yield (f"{month.first:%Y-%m}", *room, *(value for pair in pairs for value in pair), CURRENCY, _why(line))
+
+
+def _booked_rows(chosen: Filter, now: datetime) -> Iterator[Row]:
+    for group in booking.groups(chosen):
+        one = group.booking
+        yield (
+            group.by,
+            group.key,
+            WEEKDAYS[int(group.key) - 1] if group.by == "weekday" else group.name,
+            count(one.meetings),
+            count(one.judged),
+            count(one.overruns),
+            hours(one.over_seconds),
+            count(one.early_ends),
+            hours(one.early_seconds),
+            count(one.empty),
+            count(one.solo),
+            hours(one.booked_seconds),
+            hours(one.used_seconds),
+            percent(one.used_share),
+            hours(one.spare_seconds),
+        )
+
+
+def _series_rows(chosen: Filter, now: datetime) -> Iterator[Row]:
+    clock = LocalTime(ZoneInfo(settings.TIME_ZONE))
+    for found in series.attendance(series.every(chosen), chosen, now):
+        of = found.series
+        for one in found.members:
+            yield (
+                of.by,
+                of.key,
+                of.topic,
+                of.meeting_id,
+                count(of.meetings),
+                count(of.reported),
+                one.name or NO_NAME,
+                count(one.attended),
+                count(one.present),
+                percent(one.present_share),
+                minutes(one.seconds),
+                percent(one.mean_share),
+                count(one.late),
+                count(one.left_early),
+                clock(one.first_join),
+                clock(one.last_leave),
+            )
+
+
 Q = TypeVar("Q", bound="QuerySet[Any]")
 
 
@@ -330,4 +457,92 @@ DAYS = Table(
     _day_rows,
 )
 HOURS = Table("hours", ("weekday", "hour", "meetings", "open_hours"), frozenset(), frozenset(), _hour_rows)
-TABLES = {table.name: table for table in (MEETINGS, PARTICIPANTS, ATTENDEES, TELEPHONY, ROOMS, DAYS, HOURS)}
+POOL = Table(
+    "pool",
+    ("level", "hours_at_level", "hours_at_least", "meetings_without_room", "meetings", "served_percent"),
+    frozenset(),
+    frozenset(),
+    _pool_rows,
+)
+SIZES = Table(
+    "sizes",
+    ("seats", "rooms", "level", "meetings_without_room", "meetings", "served_percent"),
+    frozenset(),
+    frozenset(),
+    _size_rows,
+)
+CONCURRENCY = Table("concurrency", ("begin", "most_rooms"), frozenset(), frozenset(), _concurrency_rows)
+RECONCILIATION = Table(
+    "reconciliation",
+    (
+        "month",
+        "host_id",
+        "room",
+        *(
+            f"{whose}_{measure}"
+            for measure in ("meetings", "participants", "minutes", "calls", "call_minutes", "cost")
+            for whose in ("their", "our")
+        ),
+        "currency",
+        "explanation",
+    ),
+    frozenset({"host_id", "room"}),
+    frozenset(),
+    _reconciliation_rows,
+    whole=True,
+)
+BOOKED = Table(
+    "booked",
+    (
+        "by",
+        "key",
+        "name",
+        "meetings",
+        "judged",
+        "overruns",
+        "overrun_hours",
+        "early_ends",
+        "early_hours",
+        "empty_meetings",
+        "solo_meetings",
+        "booked_hours",
+        "used_hours",
+        "used_percent",
+        "spare_hours",
+    ),
+    frozenset({"key", "name"}),
+    frozenset(booking.BOOKING_SORTS),
+    _booked_rows,
+)
+SERIES = Table(
+    "series",
+    (
+        "by",
+        "series",
+        "topic",
+        "meeting_id",
+        "meetings",
+        "reported_meetings",
+        "name",
+        "attended",
+        "present",
+        "present_percent",
+        "minutes",
+        "mean_presence_percent",
+        "late",
+        "left_early",
+        "first_join",
+        "last_leave",
+    ),
+    frozenset({"series", "topic", "meeting_id", "name"}),
+    frozenset(series.MEMBER_SORTS),
+    _series_rows,
+)
+TABLES = {
+    table.name: table
+    for table in (
+        *(MEETINGS, PARTICIPANTS, ATTENDEES, TELEPHONY, ROOMS, DAYS, HOURS),
+        *(POOL, SIZES, CONCURRENCY, RECONCILIATION),
+        *(BOOKED, SERIES),
+    )
+}

@@ -5,7 +5,7 @@ from datetime import date, datetime, timedelta
 
 STATES = ("running", "ended", "empty", "solo", "unreported")
 NOT_TOLD = "-"
-BOOKED = ("over", "early")
+BOOKED = ("over", "early", "known", "unknown")
 SERIES = ("number", "topic")
 PRESENT = 50
 
@@ -24,7 +24,8 @@ class Filter:
     have such a visit.
     number: one meeting number, whole. topic: one folded topic, whole; "" for those without one.
     during: the local clock hour that begins then (no zone of its own): meetings that occupied a room in it.
-    booked: "over" for meetings open for longer than they were booked for, "early" for shorter.
+    booked: of ended meetings, "over" for those open for longer than they were booked for, "early" for shorter,
+    "known" for those that tell what they were booked for, "unknown" for those that do not.
     by: what makes meetings one series, their number or their topic. present: who was there for at least so
     many percent of a meeting's used time counts as present.
     period: the preset that the days came from, if any. compare: show the previous period too.

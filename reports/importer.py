@@ -18,6 +18,7 @@ from django.db.models import F
 from reports import bulk, summaries
 from reports.models import (
     Change,
+    Licence,
     Meeting,
     Participant,
     Pull,
@@ -28,6 +29,7 @@ from reports.models import (
 )
 from reports.provider.payloads import (
     Call,
+    LicenceRecord,
     MeetingRecord,
     NoReport,
     Record,
@@ -157,16 +159,20 @@ class RoomBook:
         """A room that is met for the first time in a report gets its row."""
         wanted: dict[str, Room] = {}
         settled: set[str] = set()
-        for record in records:
-            if not record.host_id:
-                continue
-            known = self.by_host.get(record.host_id)
-            if known is None:
-                room = wanted.setdefault(record.host_id, Room(host_id=record.host_id, temporary=True))
-                # Temporary only while nothing but extra meetings was seen in it.
-                room.temporary = room.temporary and record.is_extra is True
-            elif known.temporary and record.is_extra is False:
-                settled.add(record.host_id)
+        undecided = [
+            (host_id, record) for record in records if (host_id := record.host_id) and self._may_be_temporary(host_id)
+        ]
+        # A report that does not say leaves what is known of its meeting.
+        silent = [record.uuid for _host_id, record in undecided if record.is_extra is None]
+        known_extra = set(Meeting.objects.filter(uuid__in=silent, is_extra=True).values_list("uuid", flat=True))
+        for host_id, record in undecided:
+            # Temporary only while nothing but extra meetings was seen in it.
+            extra = record.is_extra is True or record.uuid in known_extra
+            if host_id not in self.by_host:
+                room = wanted.setdefault(host_id, Room(host_id=host_id, temporary=True))
+                room.temporary = room.temporary and extra
+            elif not extra:
+                settled.add(host_id)
         if wanted:
             # In the order of their keys: two workers that make the same rooms never wait in a circle.
             Room.objects.bulk_create([wanted[key] for key in sorted(wanted)], ignore_conflicts=True)
@@ -174,6 +180,9 @@ class RoomBook:
             Room.objects.filter(host_id__in=settled).update(temporary=False)
         if wanted or settled:
             self._load()
+
+    def _may_be_temporary(self, host_id: str) -> bool:
+        return host_id not in self.by_host or self.by_host[host_id].temporary
 
     def learn(self, records: Sequence[RoomRecord]) -> tuple[int, int, int]:
         """Names, e-mails and capacities from the provider's list of rooms; returns (new, changed, same)."""
@@ -205,6 +214,26 @@ class RoomBook:
         for email, name in unknown.order_by().values_list("room_email", "room_name").distinct():
             if room := self.find(None, email, name):
                 Meeting.objects.filter(room=None, room_email=email, room_name=name).update(room=room)
+
+
+def keep_licence(told: LicenceRecord, now: datetime) -> bool:
+    """Keep what the provider says is rented; True when it never said so before.
+
+    Only when it was told last is noted of an answer that is known. Whoever asks holds the lease of the rooms,
+    so that nobody else keeps the same answer at this moment.
+    """
+    facts = {
+        "capacity": {str(size): rooms for size, rooms in told.capacity.items()},
+        "pay_type": told.pay_type,
+        "expire_date": told.expire_date,
+    }
+    # In Python: databases differ in when two JSON values are equal.
+    alike = (row for row in Licence.objects.all() if all(getattr(row, name) == facts[name] for name in facts))
+    if (known := next(alike, None)) is None:
+        Licence.objects.create(**facts, first_seen_at=now, last_seen_at=now)
+        return True
+    Licence.objects.filter(pk=known.pk).update(last_seen_at=now)
+    return False
 
 
 def _import_meetings(

@@ -55,10 +55,7 @@ def _meeting(chosen: Filter, prefix: str = "") -> Q:
         # A folded topic holds no line break: the first one ends it (see summaries.search_text).
         condition &= Q(**{f"{prefix}search__startswith": f"{chosen.topic}\n"})
     if chosen.booked:
-        longer = "gt" if chosen.booked == "over" else "lt"
-        condition &= Q(
-            **{f"{prefix}duration_is_weak": False, f"{prefix}open_seconds__{longer}": F(f"{prefix}duration")}
-        )
+        condition &= _booked(chosen.booked, prefix)
     if chosen.during is not None:
         condition &= _during(chosen.during, prefix)
     if chosen.q:
@@ -72,6 +69,25 @@ def _meeting(chosen: Filter, prefix: str = "") -> Q:
         )
         condition &= found | Q(Exists(visits))
     return condition
+
+
+def judged(prefix: str = "") -> Q:
+    """Ended meetings that tell what they were booked for: not those whose report may give the actual length for it."""
+    told = {f"{prefix}end_time__isnull": False, f"{prefix}duration__isnull": False}
+    return Q(**told, **{f"{prefix}duration_is_weak": False})
+
+
+def _booked(booked: str, prefix: str) -> Q:
+    match booked:
+        case "over":
+            return judged(prefix) & Q(**{f"{prefix}open_seconds__gt": F(f"{prefix}duration")})
+        case "early":
+            return judged(prefix) & Q(**{f"{prefix}open_seconds__lt": F(f"{prefix}duration")})
+        case "known":
+            return judged(prefix)
+        case _:
+            silent = Q(**{f"{prefix}duration": None}) | Q(**{f"{prefix}duration_is_weak": True})
+            return Q(**{f"{prefix}end_time__isnull": False}) & silent
 
 
 def clock_hour(hour: datetime) -> tuple[datetime, datetime]:

@@ -7,7 +7,7 @@ the raw rows, for example after the site's time zone was changed.
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
 from typing import Protocol
@@ -35,6 +35,7 @@ SUMMARY_FIELDS = (
     "visits",
     "peak_attendees",
     "attendee_seconds",
+    "spare_seconds",
     "calls",
     "call_seconds",
     "call_cost",
@@ -87,6 +88,7 @@ class Summary:
     visits: int | None
     peak_attendees: int | None
     attendee_seconds: int | None
+    spare_seconds: int | None
     calls: int | None
     call_seconds: int | None
     call_cost: Decimal | None
@@ -133,17 +135,30 @@ def open_seconds(start: datetime, end: datetime | None, now: datetime) -> int:
     return max(0, int(((end or now) - start).total_seconds()))
 
 
+def spare_seconds(start: datetime, booked: int | None, spans: Sequence[intervals.Moments]) -> int | None:
+    """Booked seconds after the last visit had ended, all of them without a visit; None where no length was booked.
+
+    What would be given back if an ended meeting's booking were trimmed to its visits.
+    """
+    if booked is None:
+        return None
+    last = max([start, *(stop for _start, stop in spans)])
+    return max(0, int((start + timedelta(seconds=booked) - last).total_seconds()))
+
+
 def summarise(
     start: datetime,
     end: datetime | None,
     visits: Sequence[Visit] | None,
     calls: Sequence[Call] | None,
     now: datetime | None,
+    booked: int | None = None,
 ) -> Summary:
     """The figures of one meeting from its report.
 
     In: start and end (None: running), visits and calls (None: not reported), and `now`, which only
-    matters while the meeting runs; with now=None what grows with the clock is left unknown.
+    matters while the meeting runs; with now=None what grows with the clock is left unknown. booked: seconds,
+    None where they are unknown or may be the actual length.
     """
     growing = end is None and now is None
     known = visits is not None
@@ -174,6 +189,7 @@ def summarise(
         attendee_seconds=(
             sum(intervals.seconds(stays) for stays in people.values()) if known and not growing else None
         ),
+        spare_seconds=spare_seconds(start, booked, spans) if known and end is not None else None,
         calls=None if calls is None else len(calls),
         # With calls of which none has a length or a price, the sum is unknown. Without calls it is zero.
         call_seconds=None if calls is None or (calls and not lengths) else sum(lengths),
@@ -200,7 +216,8 @@ def search_text(topic: str, meeting_id: str) -> str:
 
 def apply(meeting: Meeting, visits: Sequence[Visit] | None, calls: Sequence[Call] | None) -> None:
     """Set every computed column of a meeting (not saved) from its report."""
-    summary = summarise(meeting.start_time, meeting.end_time, visits, calls, now=None)
+    booked = None if meeting.duration_is_weak else meeting.duration
+    summary = summarise(meeting.start_time, meeting.end_time, visits, calls, now=None, booked=booked)
     for name in summary.__slots__:
         setattr(meeting, name, getattr(summary, name))
     meeting.local_day = local_day(meeting.start_time)

@@ -407,6 +407,9 @@ EXAMPLES = {
     "warning": "Of meeting 1571106323 only the first of 3 pages of visits was delivered.",
     "record.field": "participants[3].join_time",
     "record.reason": "is missing",
+    "error.field": "capacity",
+    "error.reason": "is missing",
+    "why": "is missing",
     "address": "a@example.com",
 }
 PARTLY = {

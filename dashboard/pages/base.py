@@ -46,9 +46,15 @@ def clear_filters(
     return wrapped
 
 
-def parse(request: HttpRequest, now: datetime, sorts: Collection[str] = ()) -> Filter:
-    """The request's Filter, with what its account may see. Errors: filters.BadFilter."""
-    return parse_for(request.user, request.GET, now, sorts)
+def parse(request: HttpRequest, now: datetime, sorts: Collection[str] = (), *, whole: bool = False) -> Filter:
+    """The request's Filter, with what its account may see. Errors: filters.BadFilter.
+
+    whole: without days in the address it is about all days.
+    """
+    chosen = parse_for(request.user, request.GET, now, sorts)
+    if whole and not any(request.GET.get(name) for name in ("from", "to", "period")):
+        chosen = replace(chosen, first=None, last=None, period="all")
+    return chosen
 
 
 def parse_for(user: User | AnonymousUser, query: QueryDict, now: datetime, sorts: Collection[str]) -> Filter:
@@ -78,6 +84,12 @@ def csv_labels() -> dict[str, str]:
         "rooms": _("rooms"),
         "days": _("days"),
         "hours": _("hours of the week"),
+        "pool": _("numbers of rooms"),
+        "sizes": _("numbers of rooms by size"),
+        "concurrency": _("rooms at once"),
+        "reconciliation": _("reconciliation"),
+        "booked": _("booked and used"),
+        "series": _("attendees of series"),
     }
 
 
@@ -120,7 +132,7 @@ def csv(request: HttpRequest, table: exports.Table) -> HttpResponse | StreamingH
     """A CSV table under the request's filter, streamed; a wrong value answers 400 with one line."""
     now = timezone.now()
     try:
-        chosen = parse(request, now, table.sorts)
+        chosen = parse(request, now, table.sorts, whole=table.whole)
         flags = {}
         for name, default in (("bom", True), ("raw", False)):
             value = request.GET.get(name, "")

@@ -16,9 +16,10 @@ from django.views.decorators.http import require_safe
 from dashboard import changes, filters, timeline
 from dashboard.pages import base
 from dashboard.pages.people import person_url
+from dashboard.pages.series import series_url
 from reports.figures import attendance, record
 from reports.figures import timeline as figures
-from reports.filter import Filter
+from reports.filter import PRESENT, Filter
 from reports.models import Meeting
 
 # Of longer tables the first rows are shown, and a link to all.
@@ -31,11 +32,13 @@ TABLES = ("attendees", "participants", "telephony")
 def meeting(request: base.HtmxHttpRequest, pk: int) -> HttpResponse:
     """One meeting: who was in it and when, on one axis and as tables; its facts, its calls, what changed in its report.
 
-    In the query: `order` of the attendees, and `rows=all` for tables in full.
+    In the query: `order` of the attendees, `rows=all` for tables in full, and `present`, the percent of the used
+    time from which on somebody counts as present.
     """
     now = timezone.now()
     order = _choice(request, "order", attendance.ORDERS)
     everything = _choice(request, "rows", ("", "all")) == "all"
+    percent = filters.present_from(request.GET)
     found = get_object_or_404(Meeting.objects.select_related("room", "first_pull"), pk=pk)
     masked = not request.user.has_perm(base.SEES_PHONES)
     present = attendance.of_meeting(found, now)
@@ -52,18 +55,25 @@ def meeting(request: base.HtmxHttpRequest, pk: int) -> HttpResponse:
         "figures": present.summary,
         "axis": timeline.view(axis, running=found.running, masked=masked),
         "order": order,
-        "orders": _orders(order, everything),
-        "attendees": [(one, person_url(one.attendee.key, Filter())) for one in (present.attendees or [])[:cut]],
+        "orders": _orders(order, everything, percent),
+        "percent": percent,
+        "usual_percent": PRESENT,
+        "everything": everything,
+        "attendees": [
+            (one, one.is_present(percent), person_url(one.attendee.key, Filter()))
+            for one in (present.attendees or [])[:cut]
+        ],
+        "present_count": sum(one.is_present(percent) is True for one in present.attendees or []),
         "visits": (present.visits or [])[:cut],
         "calls": calls,
-        "all_rows": "" if everything else _query(order, True),
+        "all_rows": "" if everything else _query(order, True, percent),
         "most_rows": MOST_ROWS,
         "csv": {name: filters.link(reverse(f"{name}-csv"), Filter(uuid=found.uuid)) for name in TABLES},
         "against_booked": _against_booked(found, now),
         "same_number": record.same_number(found, now),
         "beside": record.beside_in_room(found),
         "changes": changes.view(record.changes(found), masked=masked),
-        "links": _links(found),
+        "links": _links(found, percent),
     }
     return base.answer(request, "meeting/meeting.html", "meeting/_fragment.html", context)
 
@@ -77,18 +87,19 @@ def _choice(request: base.HtmxHttpRequest, name: str, choices: tuple[str, ...]) 
     return value
 
 
-def _query(order: str, everything: bool) -> str:
+def _query(order: str, everything: bool, percent: int) -> str:
     parts = ({"order": order} if order != attendance.ORDERS[0] else {}) | ({"rows": "all"} if everything else {})
+    parts |= {"present": str(percent)} if percent != PRESENT else {}
     return f"?{urlencode(parts)}" if parts else "?"
 
 
-def _orders(order: str, everything: bool) -> list[tuple[str, str, bool, str]]:
+def _orders(order: str, everything: bool, percent: int) -> list[tuple[str, str, bool, str]]:
     """(name, words, whether it is this one, address) of each order."""
     words = {"join": _("first join"), "minutes": _("minutes"), "name": _("name")}
-    return [(name, words[name], name == order, _query(name, everything)) for name in attendance.ORDERS]
+    return [(name, words[name], name == order, _query(name, everything, percent)) for name in attendance.ORDERS]
 
 
-def _links(found: Meeting) -> dict[str, str]:
+def _links(found: Meeting, percent: int) -> dict[str, str]:
     path, everything = reverse("meetings"), Filter()
     room = reverse("room", args=[found.room.host_id]) if found.room else ""
     return {
@@ -99,6 +110,7 @@ def _links(found: Meeting) -> dict[str, str]:
         if found.room
         else "",
         "number": filters.link(path, everything, q=found.meeting_id) if found.meeting_id else "",
+        "series": series_url("number", found.meeting_id, Filter(present=percent)) if found.meeting_id else "",
         "day": filters.link(path, everything, first=found.local_day, last=found.local_day),
     }
 

@@ -81,6 +81,11 @@ def tenths_percent(share: float | None) -> str:
     return UNKNOWN if share is None else _rounded(Decimal(repr(share)) * 100, 1)
 
 
+def tenths(number: float | None) -> str:
+    """A mean with one decimal."""
+    return UNKNOWN if number is None else _rounded(Decimal(repr(number)), 1)
+
+
 @register.filter(expects_localtime=True)
 def day(value: date | None) -> str:
     """A day, or the local day of a moment, as the language writes it."""

@@ -47,13 +47,13 @@ def other_chips(chips: Sequence[Any]) -> Sequence[Any]:
 
 
 @register.simple_tag
-def cells(row: Sequence[Any]) -> SafeString:
-    """The cells of a table's row (dashboard.tables.Cell); the first names the row.
+def cells(row: Sequence[Any], named: bool = True) -> SafeString:
+    """The cells of a table's row (dashboard.tables.Cell); the first names the row, unless they go on with one.
 
     Written here and not by a template: there are thousands on a page, and an include each costs ten times
     as much. Every value of a cell is escaped.
     """
-    return mark_safe("".join(_cell(cell, head=place == 0) for place, cell in enumerate(row)))  # noqa: S308
+    return mark_safe("".join(_cell(cell, head=named and place == 0) for place, cell in enumerate(row)))  # noqa: S308
 
 
 def _cell(cell: Any, *, head: bool) -> str:
@@ -68,3 +68,25 @@ def _cell(cell: Any, *, head: bool) -> str:
     if cell.note:
         text += f'<span class="cell-note">{escape(cell.note)}</span>'
     return f'<th scope="row" class="{kind}">{text}</th>' if head else f'<td class="{kind}">{text}</td>'
+
+
+@register.simple_tag
+def marks(row: Sequence[Any]) -> SafeString:
+    """The cells of a grid's row (dashboard.attendance_grid.Mark), written here as `cells` are."""
+    return mark_safe("".join(f'<td class="mark" title="{escape(one.words)}">{_mark(one)}</td>' for one in row))  # noqa: S308
+
+
+@register.simple_tag
+def shape(one: Any) -> SafeString:
+    """One mark by itself, as the legend has it."""
+    return mark_safe(_drawn(one))  # noqa: S308
+
+
+def _mark(one: Any) -> str:
+    return f'{_drawn(one)}<span class="visually-hidden">{escape(one.words)}</span>'
+
+
+def _drawn(one: Any) -> str:
+    names = [one.kind, *(["late"] if one.late else []), *(["early"] if one.early else [])]
+    used = "".join(f'<use href="#mark-{name}"/>' for name in names)
+    return f'<svg class="mark-shape" viewBox="0 0 28 16" aria-hidden="true">{used}</svg>'

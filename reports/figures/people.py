@@ -4,7 +4,7 @@ A display name is what somebody typed when they joined: two people may share one
 several. Nothing here is called a person's identity.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from itertools import islice
@@ -39,25 +39,34 @@ def attended(chosen: Filter, now: datetime) -> Iterator[Attended]:
     """Every attendee of every meeting of a filter: meetings in the filter's order, attendees by first join.
 
     With a name in the filter, that name's alone; their share is of the whole meeting all the same.
-    Memory does not grow with their number.
+    When they left is not compared with the others' leaves. Memory does not grow with their number.
     """
     stream = meetings(chosen).filter(participants_reported=True).iterator(chunk_size=CHUNK)
     while chunk := list(islice(stream, CHUNK)):
-        visits: dict[int, list[Stay]] = {}
-        rows = Participant.objects.filter(meeting__in=[meeting.pk for meeting in chunk]).order_by("meeting", "place")
-        # Of a running meeting the whole is needed, since its used time is computed here.
-        if chosen.name is not None and all(meeting.end_time for meeting in chunk):
-            rows = rows.filter(name_key=chosen.name)
-        for meeting_id, name, join_time, leave_time in rows.values_list(
-            "meeting_id", "name", "join_time", "leave_time"
-        ):
-            visits.setdefault(meeting_id, []).append(Stay(name, join_time, leave_time))
-        for meeting in chunk:
-            stays = visits.get(meeting.pk, [])
-            used = meeting.used_seconds if meeting.end_time else live(meeting, stays, now).used_seconds
-            for presence in presences(meeting, stays, used, now):
-                if chosen.name is None or presence.attendee.key == chosen.name:
-                    yield Attended(meeting, presence)
+        for meeting, present in presences_in(chunk, chosen.name, now, whole=False):
+            for presence in present:
+                yield Attended(meeting, presence)
+
+
+def presences_in(
+    chunk: Sequence[Meeting], name: str | None, now: datetime, *, whole: bool = True
+) -> Iterator[tuple[Meeting, list[Presence]]]:
+    """The attendees of each of some meetings, by first join; with a folded name, that name's alone.
+
+    whole: whether when they left is compared with the leaves of all others, for which all visits are needed.
+    """
+    visits: dict[int, list[Stay]] = {}
+    rows = Participant.objects.filter(meeting__in=[meeting.pk for meeting in chunk]).order_by("meeting", "place")
+    # Of a running meeting the whole is needed, since its used time is computed here.
+    if not whole and name is not None and all(meeting.end_time for meeting in chunk):
+        rows = rows.filter(name_key=name)
+    for meeting_id, spelled, join_time, leave_time in rows.values_list("meeting_id", "name", "join_time", "leave_time"):
+        visits.setdefault(meeting_id, []).append(Stay(spelled, join_time, leave_time))
+    for meeting in chunk:
+        stays = visits.get(meeting.pk, [])
+        used = meeting.used_seconds if meeting.end_time else live(meeting, stays, now).used_seconds
+        found = presences(meeting, stays, used, now, whole=whole)
+        yield meeting, [one for one in found if name is None or one.attendee.key == name]
 
 
 @dataclass(slots=True)

@@ -4,8 +4,8 @@
 
   // The filter bar ------------------------------------------------------------------------------
 
-  // Empty fields stay out of the address, and so do days that only repeat what the chosen preset says. This
-  // event comes before the browser's own submit and HTMX's alike.
+  // Empty fields stay out of the address, and so do days that only repeat what the chosen preset says and what is
+  // usual anyway. This event comes before the browser's own submit and HTMX's alike.
   document.addEventListener("formdata", (event) => {
     const form = event.target;
     if (!form.matches("[data-filter]")) return;
@@ -16,7 +16,7 @@
       for (const name of left) event.formData.delete(name);
     }
     for (const [name, value] of [...event.formData]) {
-      if (value === "") event.formData.delete(name);
+      if (value === "" || value === form.elements[name]?.dataset?.usual) event.formData.delete(name);
     }
   });
 

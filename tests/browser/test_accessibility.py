@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
+from django.db.models import Count
+from django.utils import timezone
 from playwright.sync_api import Page, expect
 
 from reports.models import Meeting, Participant
@@ -26,8 +28,15 @@ def addresses() -> list[str]:
     crowded = Meeting.objects.filter(calls__gt=0, visits__gt=3).first()
     running = Meeting.objects.filter(end_time=None).first()
     silent = Meeting.objects.filter(state="unreported").first()
+    counts = Meeting.objects.values("meeting_id").annotate(meetings=Count("pk")).order_by("-meetings")
+    series = counts[0]["meeting_id"]
     return [
         "/?compare=1",
+        "/pool/",
+        "/pool/?period=7d&compare=1&state=ended",
+        "/booked/?compare=1",
+        "/series/?by=topic",
+        f"/series/number/{series}/?period=all&present=80",
         "/rooms/",
         f"/rooms/{room.host_id}/",
         "/meetings/?state=ended&q=会",
@@ -36,6 +45,8 @@ def addresses() -> list[str]:
         "/people/",
         f"/people/{name}/",
         "/data/",
+        "/reconciliation/",
+        f"/reconciliation/?from={timezone.localdate():%Y-%m}-01&to={timezone.localdate()}",
         "/budgets/",
         "/budgets/new/",
         "/views/",
@@ -102,7 +113,7 @@ def test_axe_finds_nothing_on_a_phone(site: Page, troubles):
 
 def test_everything_can_be_reached_with_the_tab_key(site: Page, troubles):
     """Tab goes through every link, button and field that is shown, each once, and shows where it is."""
-    for path in ("/", "/meetings/?state=empty", "/data/"):
+    for path in ("/", "/meetings/?state=empty", "/data/", "/reconciliation/"):
         site.goto(f"{site.root}{path}")
         site.wait_for_load_state("networkidle")
         wanted = site.evaluate(

@@ -1,7 +1,7 @@
 """Simplified Chinese in a real browser: chosen, remembered, and on every page without a word of English."""
 
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -11,7 +11,18 @@ from playwright.sync_api import Page, expect
 
 from dashboard import mailing
 from dashboard.models import Budget, BudgetNotice, MailReport, Posted, SavedView
-from reports.models import Meeting, Participant, Room, Source, TrackedNumber
+from reports import schedule
+from reports.models import (
+    Meeting,
+    Participant,
+    ProviderPeriod,
+    ProviderRoom,
+    PulledDay,
+    Room,
+    Source,
+    TrackedNumber,
+)
+from tests.browser.conftest import settled
 from tests.support import SHANGHAI, call, meeting, new_pull, take, visit
 
 PASSWORD = "a long password"
@@ -87,7 +98,26 @@ def records(transactional_db) -> Meeting:
     pull = new_pull("dates")
     pull.asked_for, pull.error, pull.state, pull.ended_at = "2026-03-01 – 2026-03-05", error, "failed", timezone.now()
     pull.save()
+    totals(timezone.now())
     return Meeting.objects.get(uuid="1")
+
+
+def totals(now: datetime) -> None:
+    """Days that were pulled, more or less, and what the provider counts on them: some of it is not here."""
+    today = schedule.provider_today(now)
+    for back in range(6):
+        whole = {"asked_at": now, "complete_at": now if back != 3 else None}
+        PulledDay.objects.create(day=today - timedelta(days=back), **(whole if back != 4 else {}))
+    kept = {"sent_at": now, "told_at": now, "asked_first": today - timedelta(days=5)}
+    spans = {schedule.month_of(today), schedule.month_of(today - timedelta(days=5))}
+    spans |= {(today - timedelta(days=back),) * 2 for back in range(6)}
+    for first, last in spans:
+        period = ProviderPeriod.objects.create(first=first, last=last, **kept)
+        ProviderRoom.objects.create(period=period, host_id="10001", meetings=20)
+        ProviderRoom.objects.create(period=period, host_id="10003", meetings=2, participants=1)
+    PulledDay.objects.filter(day=today - timedelta(days=2)).update(
+        asked_at=now - timedelta(1), complete_at=now - timedelta(1)
+    )
 
 
 @pytest.fixture
@@ -114,6 +144,7 @@ def language(page: Page) -> str:
 
 def english(page: Page) -> list[str]:
     """Texts with a Latin word that is not the same in every language."""
+    settled(page)
     return [text for text in page.evaluate(READ) if set(re.findall(r"[A-Za-z]{2,}", text)) - SAME_EVERYWHERE]
 
 
@@ -150,8 +181,22 @@ def test_the_switch_follows_a_filter_that_was_swapped_in(chinese: Page) -> None:
     assert chinese.url.endswith("/?period=7d")
 
 
+NAMED = (
+    "overview",
+    "pool",
+    "rooms",
+    "booked",
+    "meetings",
+    "telephony",
+    "people",
+    "series-list",
+    "data",
+    "reconciliation",
+)
+
+
 def pages(first: Meeting) -> list[str]:
-    listed = [reverse(name) for name in ("overview", "rooms", "meetings", "telephony", "people", "data")]
+    listed = [reverse(name) for name in NAMED]
     meetings = [reverse("meeting", args=[pk]) for pk in Meeting.objects.values_list("pk", flat=True)]
     name = Participant.objects.exclude(name_key="").values_list("name_key", flat=True)[0]
     return [
@@ -162,11 +207,21 @@ def pages(first: Meeting) -> list[str]:
         reverse("person", args=[name]),
         reverse("person", args=[" "]),
         "/?compare=1&period=7d",
+        "/pool/?compare=1&period=7d&state=ended",
+        "/pool/?period=all&room=10001",
+        "/booked/?compare=1&period=7d&by=topic",
+        "/booked/?period=all&booked=known",
+        "/series/?period=all&by=topic&present=80",
+        "/series/?q=没有这个会议",
+        reverse("series-number", args=[first.meeting_id]),
+        f"{reverse('series-topic', args=[' '])}?period=all",
+        f"{reverse('series-number', args=[first.meeting_id])}?period=all&compare=1",
         "/meetings/?period=all&room=10001&q=1&state=solo&extra=1&calls=0&weekday=1&hour=9&uuid=1&name=1",
         "/telephony/?period=all&country=-&phone=-",
         "/people/?q=没有这个人",
         "/meetings/?q=没有这个会议",
         "/data/?q=999",
+        f"/reconciliation/?from={timezone.localdate():%Y-%m}-01&to={timezone.localdate()}&room=10001",
         *(reverse(name) for name in ("budgets", "new-budget", "views", "mail")),
         *(reverse("budget", args=[pk]) for pk in Budget.objects.values_list("pk", flat=True)),
         "/mail/new/?path=/telephony/&query=type%3D-",

@@ -5,12 +5,14 @@ import re
 from datetime import timedelta
 
 import pytest
+from django.db.models import Count
 from django.utils import timezone
 from playwright.sync_api import Page, expect
 
 from reports.figures import telephony, usage
 from reports.filter import Filter
 from reports.models import Meeting, Participant, Room
+from tests.browser.conftest import settled
 from tests.support import csv_rows
 
 
@@ -22,15 +24,6 @@ def site(site: Page) -> Page:
     return site
 
 
-def settled(page: Page) -> None:
-    """Wait until no request runs, no swap is half done and the charts are drawn."""
-    page.wait_for_load_state("networkidle")
-    expect(page.locator("#results[aria-busy]")).to_have_count(0)
-    # What was swapped in settles a moment after it is there and after the address has changed; only then
-    # are the new charts drawn and those of the canvases that left the page let go.
-    expect(page.locator(".htmx-request, .htmx-swapping, .htmx-settling")).to_have_count(0)
-
-
 def shown(page: Page) -> str:
     """All that the results say, less how long ago something was."""
     return page.locator("#results").inner_text()
@@ -40,18 +33,28 @@ def charts(page: Page) -> int:
     return page.evaluate("typeof Chart === 'undefined' ? 0 : Object.keys(Chart.instances).length")
 
 
-def pages(page: Page) -> dict[str, int]:
-    """Every page with a filter bar, and how many charts it draws."""
+def series_path() -> str:
+    """The page of the number that has the most meetings."""
+    counts = Meeting.objects.exclude(meeting_id="").values("meeting_id").annotate(meetings=Count("pk"))
+    return f"/series/number/{counts.order_by('-meetings', 'meeting_id')[0]['meeting_id']}/"
+
+
+def pages(page: Page) -> dict[str, set[int]]:
+    """Every page with a filter bar, and how many charts it may draw."""
     room = Meeting.objects.exclude(room=None).order_by("-start_time").first().room
     name = Participant.objects.exclude(name_key="").order_by("-join_time").first().name_key
     return {
-        "/": 3,
-        "/rooms/": 0,
-        f"/rooms/{room.host_id}/": 3,
-        "/meetings/": 0,
-        "/telephony/": 1,
-        "/people/": 0,
-        f"/people/{name}/": 1,
+        "/": {3},
+        "/pool/": {3, 4},  # one by size, where there are two to compare
+        "/rooms/": {0},
+        f"/rooms/{room.host_id}/": {3},
+        "/meetings/": {0},
+        "/telephony/": {1},
+        "/people/": {0},
+        "/booked/": {2},
+        "/series/": {0},
+        series_path(): {0},
+        f"/people/{name}/": {1},
     }
 
 
@@ -62,11 +65,11 @@ def test_every_filter_of_every_page_swaps_to_what_its_address_shows(site: Page):
         site.goto(f"{site.root}{path}?period=7d")
         site.evaluate("window.stayed = true")
 
-        def swapped(part: str, path: str = path, drawn: int = drawn) -> None:
+        def swapped(part: str, path: str = path, drawn: set[int] = drawn) -> None:
             site.wait_for_url(f"**{part}*")
             settled(site)
             assert site.evaluate("window.stayed") is True, (path, part)
-            assert charts(site) in {drawn, 0}, (path, part)
+            assert charts(site) in drawn | {0}, (path, part)
             now = shown(site)
             # A page of its own, as another reader opens it from the address.
             other = site.context.new_page()
@@ -120,7 +123,7 @@ def test_back_and_reload_return_to_each_state(site: Page):
         site.wait_for_url("**period=7d*")
         settled(site)
         assert shown(site) == first, path
-        assert charts(site) == drawn, path
+        assert charts(site) in drawn, path
         site.go_forward()
         site.wait_for_url("**period=year*")
         settled(site)
@@ -251,6 +254,141 @@ def test_a_download_is_the_table_of_the_screen(site: Page, path, table, csv, col
     lines = csv_rows(download.value.path().read_bytes())
     assert download.value.suggested_filename.startswith(f"{csv}_")
     assert [line[column] or "–" for line in lines[: len(rows)]] == [text.replace(",", "") for text in rows]
+
+
+def test_the_pool_is_drawn_and_its_worst_hour_leads_to_as_many_meetings_as_it_says(site: Page):
+    site.get_by_role("link", name="Pool", exact=True).click()
+    settled(site)
+    expect(site.locator("[data-sentence]")).to_have_text(
+        re.compile(r"^\d+ rooms? would have served 99% of the meetings of this period; you rent 60\.$")
+    )
+    assert charts(site) == site.locator("canvas").count() == 4
+    row = site.locator("table[data-table=worst-hours] tbody tr").first
+    most, _occupied, count = row.locator("td").all_inner_texts()
+    assert most == site.locator("[data-figure=peak_concurrent_rooms]").inner_text()
+    row.locator("th a").click()
+    site.wait_for_url("**/meetings/?period=all&during=*")
+    expect(site.locator("[data-result-count]")).to_contain_text(f"{count} meeting")
+    expect(site.locator(".chip")).to_have_count(1)
+    # A bar of the most rooms leads to an hour of it, and by the hour each bar is one.
+    site.goto(f"{site.root}/pool/?period=7d")
+    settled(site)
+    data = json.loads(site.locator("#chart-concurrent-rooms").text_content() or "")
+    place = max(range(len(data["labels"])), key=lambda place: data["datasets"][0]["data"][place])
+    bar(site, "chart-concurrent-rooms", data["labels"][place], 0)
+    site.wait_for_url(f"**/meetings/?period=all&during={data['labels'][place][:13]}")
+    found = int(site.locator("[data-result-count]").inner_text().split()[0])
+    assert found >= data["datasets"][0]["data"][place]
+    site.go_back()
+    settled(site)
+    level = str(max(int(one) for one, link in zip(*(levels(site)), strict=False) if link))
+    bar(site, "chart-hours-at-level", level, 0)
+    site.wait_for_url("**/meetings/?period=all&during=*")
+    assert int(site.locator("[data-result-count]").inner_text().split()[0]) >= int(level)
+
+
+def levels(page: Page) -> tuple[list[str], list[str]]:
+    """The labels of the chart of hours at each level, and where its bars lead."""
+    data = json.loads(page.locator("#chart-hours-at-level").text_content() or "")
+    return data["labels"], data["links"]
+
+
+def test_booked_and_used_drills_down_to_just_what_it_counted(site: Page):
+    site.get_by_role("link", name="Booked and used", exact=True).click()
+    settled(site)
+    assert charts(site) == site.locator("canvas").count() == 2
+    overruns = site.locator("[data-figure=overruns]").inner_text()
+    site.get_by_role("link", name="Overruns", exact=True).first.click()
+    site.wait_for_url("**/meetings/?booked=over")
+    expect(site.locator("[data-result-count]")).to_contain_text(f"{overruns} meeting")
+    site.go_back()
+    settled(site)
+    weekday = site.locator("table[data-table=booked-weekdays] tbody tr").first
+    name, count = weekday.locator("th").inner_text(), weekday.locator("td").first.inner_text()
+    bar(site, "chart-booked-by-weekday", name, 0)
+    site.wait_for_url("**/meetings/?weekday=*")
+    expect(site.locator("[data-result-count]")).to_contain_text(f"{count} meeting")
+    site.go_back()
+    settled(site)
+    # One order for all three tables, and the way series are made, without loading the page anew.
+    site.evaluate("window.stayed = true")
+    site.locator("#sort-booked-rooms-early_ends").click()
+    site.wait_for_url("**sort=-early_ends*")
+    settled(site)
+    expect(site.locator("th[aria-sort=descending][data-col=early_ends]")).to_have_count(3)
+    site.get_by_role("link", name="By topic", exact=True).click()
+    site.wait_for_url("**by=topic*")
+    settled(site)
+    assert site.evaluate("window.stayed") is True
+    row = site.locator("table[data-table=booked-series] tbody tr").first
+    count = row.locator("td").nth(4).inner_text()
+    row.locator("td").nth(4).locator("a").click()
+    site.wait_for_url("**/meetings/?*booked=early*topic=*")
+    expect(site.locator("[data-result-count]")).to_contain_text(f"{count} meeting")
+
+
+def test_a_series_tells_who_came_by_the_rule_that_is_set(site: Page):
+    site.get_by_role("link", name="Series", exact=True).click()
+    settled(site)
+    row = site.locator("table[data-table=series] tbody tr").first
+    meetings, attendees = row.locator("td").nth(0).inner_text(), row.locator("td").nth(2).inner_text()
+    row.locator("th a").click()
+    site.wait_for_url("**/series/number/**")
+    settled(site)
+    expect(site.locator("[data-figure=meetings]")).to_have_text(meetings)
+    expect(site.locator("[data-figure=attendees]")).to_have_text(attendees)
+    rows = site.locator("table[data-table=members] tbody tr")
+    expect(rows).to_have_count(int(attendees))
+    kept = "all => all.filter(one => one.title.startsWith('present')).length"
+    usual = site.locator("td.mark").evaluate_all(kept)
+    # Another rule, by the field alone; the usual one leaves the address.
+    site.evaluate("window.stayed = true")
+    field = site.locator("#filter-present")
+    field.fill("100")
+    field.press("Enter")
+    site.wait_for_url("**/?present=100")
+    settled(site)
+    strict = site.locator("td.mark").evaluate_all(kept)
+    assert strict < usual
+    expect(site.locator(".chip")).to_have_count(1)
+    dated = site.locator(".mark-day a").last
+    title = dated.get_attribute("title") or ""
+    dated.click()
+    site.wait_for_url("**/meetings/*/?present=100")
+    expect(site.locator("h1")).to_have_text(title.partition(" · ")[2])
+    expect(site.locator("#present-from")).to_have_value("100")
+    site.locator("#present-from").fill("50")
+    site.locator("#present-from").press("Enter")
+    expect(site).not_to_have_url(re.compile("present"))
+    site.go_back()
+    expect(site.locator("#present-from")).to_have_value("100")
+    settled(site)
+    site.go_back()
+    settled(site)
+    assert site.locator("td.mark").evaluate_all(kept) == strict
+    field.fill("50")
+    field.press("Enter")
+    expect(site).not_to_have_url(re.compile("present"))
+    settled(site)
+    assert site.locator("td.mark").evaluate_all(kept) == usual
+    # Names lead to their page within the series.
+    name, count = rows.first.locator("th").inner_text(), rows.first.locator("td").first.inner_text()
+    rows.first.locator("th a").click()
+    site.wait_for_url("**/people/**number=*")
+    expect(site.locator("h1")).to_have_text(name)
+    expect(site.locator("[data-figure=meetings]")).to_have_text(count)
+
+
+def test_the_grid_of_a_series_scrolls_inside_of_its_card_on_a_phone(site: Page):
+    site.set_viewport_size({"width": 390, "height": 844})
+    site.goto(f"{site.root}{series_path()}")
+    settled(site)
+    assert site.evaluate("document.documentElement.scrollWidth") == 390
+    box = site.locator(".series-scroll")
+    name = site.locator("table[data-table=members] tbody th").first
+    before = name.bounding_box()
+    assert box.evaluate("one => { one.scrollLeft = 300; return one.scrollLeft; }") > 100
+    assert name.bounding_box() == before
 
 
 def test_a_room_is_renamed_in_place(site: Page):

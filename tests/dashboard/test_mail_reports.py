@@ -166,6 +166,10 @@ VIEWS = [
     ("/telephony/", "sort=start_time&period=all", "telephony"),
     ("/people/", "sort=name", "attendees"),
     ("/people/anna/", "period=90d", "participants"),
+    ("/pool/", "period=7d", "pool"),
+    ("/booked/", "sort=meetings", "booked"),
+    ("/series/", "by=topic&sort=-meetings", "series"),
+    ("/series/number/1571106323/", "present=80&sort=name", "series"),
 ]
 
 

@@ -199,6 +199,25 @@ def test_a_room_is_temporary_while_only_extra_meetings_were_seen_in_it():
     assert Room.objects.get().temporary is False
 
 
+@pytest.mark.parametrize("pages", [1, 2])
+@pytest.mark.parametrize("first", ["extra", "silent"])
+def test_a_meeting_that_does_not_say_whether_it_is_extra_shows_a_room_of_the_pool(pages, first):
+    records = [meeting(uuid="extra", is_extra=1), meeting(uuid="silent", is_extra=None)]
+    records.sort(key=lambda record: record["uuid"] != first)
+    for page in (records,) if pages == 1 else ([record] for record in records):
+        take(*page)
+    assert Room.objects.get().temporary is False
+
+
+def test_a_later_report_that_does_not_say_leaves_a_room_temporary():
+    take(meeting(is_extra=1))
+    take(meeting(is_extra=None))
+    assert Room.objects.get().temporary is True
+    # In another temporary room now.
+    take(meeting(host_id="HOST-2", is_extra=None))
+    assert Room.objects.get(host_id="HOST-2").temporary is True
+
+
 def test_a_bad_record_is_kept_with_its_reason_and_the_others_go_on():
     outcome = take(meeting(uuid="one"), meeting(uuid="bad", start_time="yesterday"), meeting(uuid="two"))
     assert counts(outcome) == (2, 0, 0, 1)

@@ -1,6 +1,7 @@
 """Migrations over rows that are there already."""
 
 from datetime import UTC, datetime, timedelta
+from importlib import import_module
 
 import pytest
 from django.core.management import call_command
@@ -69,6 +70,62 @@ def test_0002_gives_every_meeting_its_hour_of_the_week(before, settings, site, k
     assert [kept for _start, kept in rows] == [summaries.week_hour(start) for start, _kept in rows]
     if count:
         assert len({kept for _start, kept in rows}) > 80
+
+
+@pytest.fixture
+def before_spare(transactional_db):
+    """The models as they were before 0004; whatever happens, the database ends as the newest migration has it."""
+    newest = MigrationExecutor(connection).loader.graph.leaf_nodes()
+    executor = MigrationExecutor(connection)
+    executor.migrate([("reports", "0003_licence")])
+    try:
+        yield executor.loader.project_state([("reports", "0003_licence")]).apps
+    finally:
+        executor = MigrationExecutor(connection)
+        executor.migrate(newest)
+        Meeting.objects.all().delete()
+
+
+def test_0004_gives_every_meeting_the_spare_time_that_an_import_gives_it(before_spare, monkeypatch):
+    monkeypatch.setattr(import_module("reports.migrations.0004_spare_seconds"), "BATCH", 50)
+    old, visits = before_spare.get_model("reports", "Meeting"), before_spare.get_model("reports", "Participant")
+    begin = datetime(2026, 3, 9, 2, tzinfo=UTC)
+    # More than one batch; and of every fifth one something is unknown.
+    old.objects.bulk_create(
+        old(
+            uuid=f"uuid-{number}",
+            meeting_id="1571106323",
+            start_time=begin,
+            end_time=None if number % 5 == 1 else begin + timedelta(minutes=40),
+            duration=None if number % 5 == 2 else 3600,
+            duration_is_weak=number % 5 == 3,
+            participants_reported=number % 5 != 4,
+            local_day="2026-03-09",
+            week_hour=10,
+            state="ended",
+            first_seen_at=begin,
+            changed_at=begin,
+        )
+        for number in range(105)
+    )
+    spans = [(0, 30), (10, 20), (-20, -10), (50, None), (5, 1), (0, 70)]
+    visits.objects.bulk_create(
+        visits(
+            meeting_id=pk,
+            place=place,
+            join_time=begin + timedelta(minutes=join),
+            leave_time=None if leave is None else begin + timedelta(minutes=leave),
+        )
+        for number, pk in enumerate(old.objects.order_by("pk").values_list("pk", flat=True))
+        for place, (join, leave) in enumerate(spans[number % 7 : number % 7 + 2])
+    )
+    MigrationExecutor(connection).migrate([("reports", "0004_spare_seconds")])
+    filled = dict(Meeting.objects.values_list("uuid", "spare_seconds"))
+    assert len(filled) == 105
+    assert len(set(filled.values())) > 4
+    assert {int(uuid[5:]) % 5 for uuid, spare in filled.items() if spare is not None} == {0}
+    summaries.rebuild()
+    assert dict(Meeting.objects.values_list("uuid", "spare_seconds")) == filled
 
 
 def test_models_and_migrations_agree(transactional_db):

@@ -19,8 +19,9 @@ def stay(name: str, join: float, leave: float | None) -> Visit:
     return Visit(name, at(join), None if leave is None else at(leave))
 
 
-def figures(visits, end=60.0, now=None, calls=()):
-    return summaries.summarise(START, None if end is None else at(end), visits, calls, now)
+def figures(visits, end=60.0, now=None, calls=(), booked=None):
+    seconds = None if booked is None else booked * 60
+    return summaries.summarise(START, None if end is None else at(end), visits, calls, now, seconds)
 
 
 def test_rejoins_are_a_union_not_a_sum():
@@ -67,6 +68,36 @@ def test_what_grows_with_the_clock_is_not_kept_of_a_running_meeting():
 )
 def test_the_most_telling_state(visits, end, state):
     assert figures(visits, end).state == state
+
+
+@pytest.mark.parametrize(
+    ("visits", "end", "booked", "spare"),
+    [
+        ([stay("A", 0, 30), stay("B", 5, 45)], 60, 60, 15),
+        ([stay("A", 0, 30), stay("A", 40, 50)], 60, 60, 10),
+        # Who leaves after the booked end leaves nothing over, however early the room was given back.
+        ([stay("A", 0, 70)], 50, 60, 0),
+        ([stay("A", 0, 60)], 60, 60, 0),
+        # A missing leave lasts until the meeting's end.
+        ([stay("A", 0, None)], 20, 60, 40),
+        ([stay("A", 0, 10), stay("B", 0, None)], 90, 60, 0),
+        # A leave before its join holds no time: it ends where it began.
+        ([stay("A", 30, 20)], 60, 60, 30),
+        # Who was gone before the start leaves no more than was booked.
+        ([stay("A", -15, -5)], 60, 60, 60),
+        ([], 30, 60, 60),
+        ([], 30, 0, 0),
+        ([], 30, None, None),
+        (None, 30, 60, None),
+        ([stay("A", 0, 10)], None, 60, None),
+        ([], None, 60, None),
+    ],
+)
+def test_spare_is_what_was_booked_after_the_last_leave(visits, end, booked, spare):
+    expected = None if spare is None else spare * 60
+    assert figures(visits, end, booked=booked).spare_seconds == expected
+    # It does not depend on when it is asked for.
+    assert figures(visits, end, now=at(30), booked=booked).spare_seconds == expected
 
 
 def test_nameless_visits_are_one_attendee():

@@ -78,11 +78,57 @@ def test_the_order_is_kept_in_the_address(admin, order, names):
     assert f'id="order-{order or "join"}"' in re.search(r'<a [^>]*aria-current="true"', section(body, "timeline"))[0]
 
 
-@pytest.mark.parametrize("query", ["?order=shoe-size", "?rows=some"])
+@pytest.mark.parametrize("query", ["?order=shoe-size", "?rows=some", "?present=0", "?present=101"])
 def test_a_wrong_value_says_which_and_why(admin, query):
     response = admin.get(f"/meetings/{kept()}/{query}")
     assert response.status_code == 400
     assert query[1:] in response.content.decode()
+
+
+def rule(body: str) -> dict[str, str]:
+    """What the table of attendees says of each name by the rule, and of its leave."""
+    rows = re.findall(r"<tr>.*?</tr>", section(body, "attendees"), re.S)[1:]
+    cells = [[text(cell) for cell in re.findall(r"<t[hd].*?</t[hd]>", row, re.S)] for row in rows]
+    return {name: f"{present}; {leave}" for name, _join, leave, _visits, _minutes, _share, present in cells}
+
+
+def test_who_was_present_late_or_left_early_by_the_rule_of_the_address(admin):
+    pk = kept(
+        participants=[
+            visit("Anna", "10:00:00", "11:00:00"),
+            visit("Ben", "10:30:00", "10:54:59"),
+            visit("Cleo", "10:00:00", "10:30:00"),
+            visit("Dan", "10:00:00", "10:10:00"),
+            visit("Dan", "10:00:00", None),
+        ]
+    )
+    body = page(admin, pk)
+    assert rule(body) == {
+        "Anna": "present; 11:00:00",
+        "Cleo": "present; 10:30:00 left 30.0 min early",
+        "Dan": "present; 11:00:00 assumed",
+        "Ben": "there for less; 10:54:59 left 5.0 min early",
+    }
+    assert "3 of 4 present" in text(section(body, "attendees"))
+    assert "30.0 min late" in section(body, "attendees")
+    strict = page(admin, pk, "?present=51&order=name")
+    assert rule(strict)["Cleo"].startswith("there for less")
+    assert 'value="51"' in section(strict, "attendees")
+    # Whatever else is chosen on the page, the rule stays, and the rule leaves the rest.
+    assert 'href="?order=minutes&amp;present=51"' in strict
+    assert '<input type="hidden" name="order" value="name">' in section(strict, "attendees")
+
+
+def test_the_rule_of_a_meeting_without_used_time_is_a_dash(admin):
+    assert rule(page(admin, kept(participants=[visit("Anna", "10:30:00", "10:20:00")])))["Anna"].startswith("–")
+
+
+def test_the_same_number_leads_to_its_series(admin):
+    take(meeting(uuid="before", start_time="2026-03-02 10:00:00", end_time="2026-03-02 11:00:00", participants=[]))
+    body = page(admin, kept(), "?present=60")
+    address = re.search(r'href="(/series/number/[^"]*)"', body)[1].replace("&amp;", "&")
+    assert address == "/series/number/1571106323/?period=all&present=60"
+    assert admin.get(address).status_code == 200
 
 
 def test_long_tables_show_their_first_rows_and_a_way_to_all(admin):

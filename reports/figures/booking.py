@@ -1,0 +1,264 @@
+"""Booked against used: overruns, early ends, and the hours that would be given back if bookings were trimmed.
+
+Judged are ended meetings that tell what they were booked for; the others are counted and left out.
+"""
+
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from datetime import datetime
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+from django.db.models import BigIntegerField, Count, ExpressionWrapper, F, Max, Q, Sum
+
+from reports.filter import Filter
+from reports.models import Meeting, Room
+from reports.querysets import judged
+
+BUCKET = 15 * 60
+BUCKETS = 4  # on each side, and one more for all beyond
+
+
+@dataclass(frozen=True, slots=True)
+class Booking:
+    """Meetings of a selection against what they were booked for. Seconds and counts.
+
+    meetings, and by their state empty, solo, unreported and running: of all of them. judged: ended ones that tell
+    a booked length; untold: ended ones that do not. overruns, early_ends: judged ones that ended after and before
+    their booked end, and for how long. booked: what the judged were booked for. used: for how long they were used,
+    and used_booked what these were booked for; spare: booked time after their last leave. Of judged meetings whose
+    participants were not reported, used and spare are unknown. None: there are meetings, and none tells it.
+    """
+
+    meetings: int = 0
+    judged: int = 0
+    untold: int = 0
+    running: int = 0
+    unreported: int = 0
+    empty: int = 0
+    solo: int = 0
+    overruns: int | None = 0
+    over_seconds: int | None = 0
+    early_ends: int | None = 0
+    early_seconds: int | None = 0
+    booked_seconds: int | None = 0
+    used_seconds: int | None = 0
+    used_booked_seconds: int | None = 0
+    spare_seconds: int | None = 0
+
+    @property
+    def used_share(self) -> float | None:
+        """Used ÷ booked time of the judged meetings that tell both; more than 1 where they ran over."""
+        used, booked = self.used_seconds, self.used_booked_seconds
+        return None if used is None or not booked else used / booked
+
+    def plus(self, other: "Booking") -> "Booking":
+        """Both selections together."""
+        if not (self.meetings and other.meetings):
+            return self if self.meetings else other
+        sums: dict[str, Any] = {
+            field.name: _plus(getattr(self, field.name), getattr(other, field.name)) for field in fields(self)
+        }
+        return Booking(**sums)
+
+
+def _plus(one: int | None, other: int | None) -> int | None:
+    return other if one is None else one if other is None else one + other
+
+
+class Group(NamedTuple):
+    """Meetings that have something in common. key: what; name: its name as written last; number: of what it is.
+
+    by: "room" (key: host_id), "weekday" (1 is Monday), "number" (the meeting number) or "topic" (the folded
+    topic); an unknown room, number or topic is "".
+    """
+
+    by: str
+    key: str
+    name: str
+    booking: Booking
+
+
+_judged = judged()
+_told = _judged & Q(participants_reported=True)
+_past = ExpressionWrapper(F("open_seconds") - F("duration"), BigIntegerField())
+_short = ExpressionWrapper(F("duration") - F("open_seconds"), BigIntegerField())
+_over, _early = _judged & Q(open_seconds__gt=F("duration")), _judged & Q(open_seconds__lt=F("duration"))
+SUMS = {
+    "meetings_count": Count("pk"),
+    "judged_count": Count("pk", filter=_judged),
+    "untold_count": Count("pk", filter=Q(end_time__isnull=False) & ~_judged),
+    "told_count": Count("pk", filter=_told),
+    "running_count": Count("pk", filter=Q(state=Meeting.State.RUNNING)),
+    "unreported_count": Count("pk", filter=Q(state=Meeting.State.UNREPORTED)),
+    "empty_count": Count("pk", filter=Q(state=Meeting.State.EMPTY)),
+    "solo_count": Count("pk", filter=Q(state=Meeting.State.SOLO)),
+    "over_count": Count("pk", filter=_over),
+    "over_sum": Sum(_past, filter=_over),
+    "early_count": Count("pk", filter=_early),
+    "early_sum": Sum(_short, filter=_early),
+    "booked_sum": Sum("duration", filter=_judged),
+    "used_sum": Sum("used_seconds", filter=_told),
+    "used_booked_sum": Sum("duration", filter=_told),
+    "spare_sum": Sum("spare_seconds", filter=_told),
+}
+
+
+def _booking(row: Mapping[str, Any]) -> Booking:
+    """A row of SUMS; its sums are unknown where there are meetings and none tells them."""
+
+    def of(told: str, name: str) -> int | None:
+        return None if row["meetings_count"] and not row[told] else row[name] or 0
+
+    return Booking(
+        meetings=row["meetings_count"],
+        judged=row["judged_count"],
+        untold=row["untold_count"],
+        running=row["running_count"],
+        unreported=row["unreported_count"],
+        empty=row["empty_count"],
+        solo=row["solo_count"],
+        overruns=of("judged_count", "over_count"),
+        over_seconds=of("judged_count", "over_sum"),
+        early_ends=of("judged_count", "early_count"),
+        early_seconds=of("judged_count", "early_sum"),
+        booked_seconds=of("judged_count", "booked_sum"),
+        used_seconds=of("told_count", "used_sum"),
+        used_booked_seconds=of("told_count", "used_booked_sum"),
+        spare_seconds=of("told_count", "spare_sum"),
+    )
+
+
+def total(chosen: Filter) -> Booking:
+    """All meetings of a filter together."""
+    return _booking(Meeting.objects.matching(chosen).order_by().aggregate(**SUMS))
+
+
+def by_room(chosen: Filter) -> list[Group]:
+    """The rooms that have a meeting in the filter, and the unknown room."""
+    rows = Meeting.objects.matching(chosen).order_by().values("room_id").annotate(**SUMS)
+    found = {row["room_id"]: _booking(row) for row in rows}
+    rooms = Room.objects.in_bulk([pk for pk in found if pk is not None])
+    groups = []
+    for pk, booking in found.items():
+        room = rooms.get(pk)
+        groups.append(Group("room", room.host_id if room else "", room.known_name if room else "", booking))
+    return in_order(groups, chosen.sort)
+
+
+def by_weekday(chosen: Filter) -> list[Group]:
+    """The weekdays of the local start on which a meeting of the filter began; in their order unless sorted."""
+    rows = Meeting.objects.matching(chosen).order_by().values("week_hour").annotate(**SUMS)
+    found: dict[int, Booking] = {}
+    for row in rows:
+        weekday = row["week_hour"] // 24 + 1
+        found[weekday] = found.get(weekday, Booking()).plus(_booking(row))
+    groups = [Group("weekday", str(weekday), "", found[weekday]) for weekday in sorted(found)]
+    return in_order(groups, chosen.sort, default="name")
+
+
+def by_series(chosen: Filter, by: str) -> list[Group]:
+    """The meeting numbers, or the folded topics, of a filter's meetings; the topic as its newest meeting has it."""
+    return in_order(_series(_by_topic_and_number(chosen), by), chosen.sort)
+
+
+class _Row(NamedTuple):
+    number: str
+    topic: str
+    spelled: str
+    newest: datetime
+    booking: Booking
+
+
+def _by_topic_and_number(chosen: Filter) -> list[_Row]:
+    rows = (
+        Meeting.objects.matching(chosen).order_by().values("search", "topic").annotate(newest=Max("start_time"), **SUMS)
+    )
+    found = []
+    for row in rows:
+        # A folded topic holds no line break: the first one ends it (see summaries.search_text).
+        topic, _break, number = row["search"].partition("\n")
+        found.append(_Row(number, topic, row["topic"], row["newest"], _booking(row)))
+    return found
+
+
+def _series(rows: Iterable[_Row], by: str) -> list[Group]:
+    together: dict[str, list[_Row]] = {}
+    for row in rows:
+        together.setdefault(row.number if by == "number" else row.topic, []).append(row)
+    groups = []
+    for key, same in together.items():
+        booking = same[0].booking
+        for row in same[1:]:
+            booking = booking.plus(row.booking)
+        name = max(same, key=lambda row: (row.newest, row.spelled)).spelled
+        groups.append(Group(by, key, name, booking))
+    return groups
+
+
+def groups(chosen: Filter) -> list[Group]:
+    """Every group of a filter: its rooms, weekdays, meeting numbers and topics, each in the filter's order."""
+    rows = _by_topic_and_number(chosen)
+    series = [group for by in ("number", "topic") for group in in_order(_series(rows, by), chosen.sort)]
+    return [*by_room(chosen), *by_weekday(chosen), *series]
+
+
+# Columns of the tables, named as in booked.csv.
+BOOKING_SORTS: dict[str, Callable[[Group], Any]] = {
+    "name": lambda one: one.key if one.by == "weekday" else one.name.casefold() or None,
+    "meetings": lambda one: one.booking.meetings,
+    "judged": lambda one: one.booking.judged,
+    "overruns": lambda one: one.booking.overruns,
+    "overrun_hours": lambda one: one.booking.over_seconds,
+    "early_ends": lambda one: one.booking.early_ends,
+    "early_hours": lambda one: one.booking.early_seconds,
+    "empty_meetings": lambda one: one.booking.empty,
+    "solo_meetings": lambda one: one.booking.solo,
+    "booked_hours": lambda one: one.booking.booked_seconds,
+    "used_hours": lambda one: one.booking.used_seconds,
+    "used_percent": lambda one: one.booking.used_share,
+    "spare_hours": lambda one: one.booking.spare_seconds,
+}
+BOOKING_DEFAULT_SORT = "-spare_hours"
+
+
+def in_order(groups: Sequence[Group], sort: str, default: str = BOOKING_DEFAULT_SORT) -> list[Group]:
+    """Groups by one column of BOOKING_SORTS, `-` in front for descending; ties by name, unknown values last."""
+    sort = sort or default
+    value = BOOKING_SORTS[sort.removeprefix("-")]
+    rows = sorted(groups, key=lambda one: (one.name.casefold(), one.key))
+    known = [one for one in rows if value(one) is not None]
+    known.sort(key=value, reverse=sort.startswith("-"))
+    return known + [one for one in rows if value(one) is None]
+
+
+# How far from the booked end -----------------------------------------------------------------------------
+
+
+class Bucket(NamedTuple):
+    """Judged meetings that ended so many minutes after their booked end, negative: before it.
+
+    From `least` to `most`, the one nearer to the booked end left out, the other included; None is no bound.
+    The bucket from 0 to 0 holds those that ended as booked.
+    """
+
+    least: int | None
+    most: int | None
+    meetings: int
+
+
+EDGES = [BUCKET * number for number in range(BUCKETS + 1)]
+
+
+def distribution(chosen: Filter) -> list[Bucket]:
+    """Judged meetings by how long after their booked end they ended, in quarters of an hour up to one hour."""
+    rows = Meeting.objects.matching(replace(chosen, sort="")).filter(_judged).order_by()
+    counted = [0] * (2 * len(EDGES) + 1)
+    for past, meetings in rows.annotate(past=_past).values_list("past").annotate(meetings=Count("pk")):
+        place = bisect_left(EDGES, abs(past))
+        counted[len(EDGES) + (place if past > 0 else -place)] += meetings
+    minutes = [edge // 60 for edge in EDGES]
+    late: list[tuple[int | None, int | None]] = [*pairwise(minutes), (minutes[-1], None)]
+    early = [(None if most is None else -most, None if least is None else -least) for least, most in reversed(late)]
+    return [Bucket(*edges, number) for edges, number in zip([*early, (0, 0), *late], counted, strict=True)]

@@ -1,0 +1,308 @@
+"""Meetings that are one series, by their number or their topic, and who came to how many of them.
+
+A display name is what somebody typed when they joined: nothing here is called a person's identity.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from itertools import islice
+from typing import Any, NamedTuple
+
+from django.db.models import Count, Max, Q
+
+from reports.figures.attendance import Presence
+from reports.figures.people import presences_in
+from reports.filter import Filter
+from reports.models import Meeting
+from reports.querysets import MeetingQuerySet
+
+CHUNK = 500
+LEAST = 2  # meetings that make a series
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """A meeting number, or a folded topic, with its meetings of a filter.
+
+    by: "number" or "topic". key: the number or the folded topic, "" for those without one. topic: as the newest
+    meeting spells it. numbers: all of its meeting numbers. reported: meetings whose participants were reported.
+    kept: what its meetings keep for the topic search.
+    """
+
+    by: str
+    key: str
+    topic: str
+    numbers: frozenset[str]
+    meetings: int
+    reported: int
+    last: datetime
+    kept: frozenset[str] = field(repr=False)
+
+    @property
+    def meeting_id(self) -> str:
+        """The one meeting number of all of them, or ""."""
+        return next(iter(self.numbers)) if len(self.numbers) == 1 else ""
+
+    def within(self, chosen: Filter) -> Filter:
+        """The filter narrowed to this series."""
+        return replace(chosen, number=self.key) if self.by == "number" else replace(chosen, topic=self.key)
+
+
+@dataclass(slots=True)
+class Member:
+    """One display name over the reported meetings of a series.
+
+    attended: meetings it was seen in. present: those it was present at by the rule, None where none of them was
+    used at all. left_early: None where none of them tells. late: those it joined late. shares: of the used time.
+    """
+
+    key: str
+    reported: int
+    name: str = ""
+    attended: int = 0
+    present: int | None = None
+    seconds: int = 0
+    late: int = 0
+    left_early: int | None = None
+    first_join: datetime | None = None
+    last_leave: datetime | None = None
+    shares: list[float] = field(default_factory=list)
+    newest: datetime | None = field(default=None, repr=False)
+
+    @property
+    def present_share(self) -> float | None:
+        """Meetings it was present at ÷ reported meetings of the series."""
+        return None if self.present is None else self.present / self.reported
+
+    @property
+    def mean_share(self) -> float | None:
+        """Presence a meeting it was seen in, over those that were used."""
+        return sum(self.shares) / len(self.shares) if self.shares else None
+
+    @property
+    def regular(self) -> bool:
+        """Whether it was present at half of the reported meetings or more."""
+        return self.present is not None and self.present * 2 >= self.reported
+
+    def add(self, one: Presence, percent: int) -> None:
+        """Count one more meeting. The newest spelling of the name is the one shown."""
+        attendee = one.attendee
+        self.attended += 1
+        self.seconds += attendee.seconds
+        self.late += one.late is not None
+        present, left_early = one.is_present(percent), one.left_early
+        if present is not None:
+            self.present = (self.present or 0) + present
+        if left_early is not None:
+            self.left_early = (self.left_early or 0) + left_early
+        if one.share is not None:
+            self.shares.append(one.share)
+        if self.newest is None or attendee.first_join >= self.newest:
+            self.name, self.newest = attendee.name, attendee.first_join
+        self.first_join = min(self.first_join or attendee.first_join, attendee.first_join)
+        self.last_leave = max(self.last_leave or attendee.last_leave, attendee.last_leave)
+
+
+class Held(NamedTuple):
+    """One meeting of a series and its attendees by folded name; None when they were not reported."""
+
+    meeting: Meeting
+    present: dict[str, Presence] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Attendance:
+    """Who came to a series. held: its meetings, oldest first; members: its display names, in the filter's order."""
+
+    series: Series
+    held: list[Held]
+    members: list[Member]
+
+    @property
+    def regulars(self) -> int:
+        """Display names that were present at half of the reported meetings or more."""
+        return sum(member.regular for member in self.members)
+
+    @property
+    def mean_attendees(self) -> float | None:
+        """Attendees a reported meeting."""
+        reported = self.series.reported
+        return sum(member.attended for member in self.members) / reported if reported else None
+
+    @property
+    def rate(self) -> float | None:
+        """Times that somebody was present ÷ (attendees of the series × its reported meetings)."""
+        possible = len(self.members) * self.series.reported
+        known = [member.present for member in self.members if member.present is not None]
+        return sum(known) / possible if possible and known else None
+
+
+# Which series there are -----------------------------------------------------------------------------------
+
+
+def least(chosen: Filter) -> int:
+    """How many meetings make a series: one is enough where the filter names it."""
+    named = chosen.number if chosen.by == "number" else chosen.topic is not None
+    return 1 if named else LEAST
+
+
+def every(chosen: Filter) -> list[Series]:
+    """The series in a filter, those with the most meetings first, then by topic and key.
+
+    Meetings without a number are no series of one number.
+    """
+    meetings = Meeting.objects.matching(chosen).order_by()
+    rows = meetings.values_list("search", "topic").annotate(
+        meetings=Count("pk"), reported=Count("pk", filter=Q(participants_reported=True)), last=Max("start_time")
+    )
+    together: dict[str, list[Any]] = {}
+    for row in rows:
+        # A folded topic holds no line break: the first one ends it (see summaries.search_text).
+        topic, _break, number = row[0].partition("\n")
+        key = number if chosen.by == "number" else topic
+        if key or chosen.by == "topic":
+            together.setdefault(key, []).append(row)
+    found = []
+    for key, same in together.items():
+        if (count := sum(row[2] for row in same)) < least(chosen):
+            continue
+        newest = max(same, key=lambda row: (row[4], row[1]))
+        found.append(
+            Series(
+                by=chosen.by,
+                key=key,
+                topic=newest[1],
+                numbers=frozenset(row[0].partition("\n")[2] for row in same),
+                meetings=count,
+                reported=sum(row[3] for row in same),
+                last=newest[4],
+                kept=frozenset(row[0] for row in same),
+            )
+        )
+    found.sort(key=lambda one: (-one.meetings, one.topic.casefold(), one.key))
+    return found
+
+
+def of_series(chosen: Filter) -> Series | None:
+    """The one series that a filter names by number or topic; None where it has no meeting in the filter."""
+    return next(iter(every(chosen)), None)
+
+
+# Who came to them --------------------------------------------------------------------------------------------
+
+
+def attendance(series: Iterable[Series], chosen: Filter, now: datetime) -> Iterator[Attendance]:
+    """Who came to each of some series of a filter, in their order.
+
+    Small series are read together; memory holds the meetings of some of them, or of one that is larger.
+    """
+    waiting: list[Series] = []
+    for one in series:
+        if waiting and sum(other.meetings for other in waiting) + one.meetings > CHUNK:
+            yield from _together(waiting, chosen, now)
+            waiting = []
+        waiting.append(one)
+    if waiting:
+        yield from _together(waiting, chosen, now)
+
+
+def _together(series: list[Series], chosen: Filter, now: datetime) -> Iterator[Attendance]:
+    held: dict[str, list[Held]] = {one.key: [] for one in series}
+    for met in _held(_meetings(series, chosen), chosen, now):
+        topic, _break, number = met.meeting.search.partition("\n")
+        key = number if chosen.by == "number" else topic
+        # A meeting that came in between is told with the next answer.
+        if key in held:
+            held[key].append(met)
+    for one in series:
+        yield _of(one, held.pop(one.key), chosen)
+
+
+def _meetings(series: list[Series], chosen: Filter) -> MeetingQuerySet:
+    """The meetings of some series, oldest first."""
+    if len(series) == 1:  # it may be a large one, of very many numbers or topics
+        rows = Meeting.objects.matching(series[0].within(chosen))
+    else:
+        kept = sorted(frozenset[str]().union(*(one.kept for one in series)))
+        numbers = sorted(frozenset[str]().union(*(one.numbers for one in series)))
+        # By number too: unlike what they keep, it has an index.
+        rows = Meeting.objects.matching(chosen).filter(meeting_id__in=numbers, search__in=kept)
+    return rows.order_by("start_time", "pk")
+
+
+def _held(meetings: MeetingQuerySet, chosen: Filter, now: datetime) -> Iterator[Held]:
+    stream = meetings.iterator(chunk_size=CHUNK)
+    while chunk := list(islice(stream, CHUNK)):
+        for meeting, present in presences_in(chunk, chosen.name, now):
+            reported = {one.attendee.key: one for one in present} if meeting.participants_reported else None
+            yield Held(meeting, reported)
+
+
+def _of(series: Series, held: list[Held], chosen: Filter) -> Attendance:
+    # The same meetings that are counted here are those that are shown.
+    reported = sum(one.present is not None for one in held)
+    series = replace(series, meetings=len(held), reported=reported)
+    members: dict[str, Member] = {}
+    for one in held:
+        for key, presence in (one.present or {}).items():
+            members.setdefault(key, Member(key, reported)).add(presence, chosen.present)
+    return Attendance(series, held, members_in_order(list(members.values()), chosen.sort))
+
+
+# Orders ------------------------------------------------------------------------------------------------------
+
+# Columns of the table of attendees, named as in series.csv.
+MEMBER_SORTS: dict[str, Callable[[Member], Any]] = {
+    "name": lambda one: one.key or None,
+    "attended": lambda one: one.attended,
+    "present": lambda one: one.present,
+    "present_percent": lambda one: one.present_share,
+    "minutes": lambda one: one.seconds,
+    "mean_presence_percent": lambda one: one.mean_share,
+    "late": lambda one: one.late,
+    "left_early": lambda one: one.left_early,
+    "first_join": lambda one: one.first_join,
+    "last_leave": lambda one: one.last_leave,
+}
+MEMBER_DEFAULT_SORT = "-present"
+# Columns of the table of series. Only those of ATTENDANCE_SORTS need to know who came.
+SERIES_SORTS: dict[str, Callable[[Series], Any]] = {
+    "series": lambda one: one.topic.casefold() or None,
+    "meetings": lambda one: one.meetings,
+    "reported_meetings": lambda one: one.reported,
+    "last": lambda one: one.last,
+}
+ATTENDANCE_SORTS: dict[str, Callable[[Attendance], Any]] = {
+    "attendees": lambda one: len(one.members) if one.series.reported else None,
+    "regulars": lambda one: one.regulars if one.series.reported else None,
+    "mean_attendees": lambda one: one.mean_attendees,
+    "attendance_percent": lambda one: one.rate,
+}
+SERIES_DEFAULT_SORT = "-meetings"
+
+
+def members_in_order(rows: list[Member], sort: str) -> list[Member]:
+    """Display names by one column of MEMBER_SORTS; ties by minutes, then by name; unknown values last."""
+    rows.sort(key=lambda one: (-one.seconds, one.key))
+    return _in_order(rows, MEMBER_SORTS, sort or MEMBER_DEFAULT_SORT)
+
+
+def _in_order(rows: list[Any], columns: dict[str, Callable[[Any], Any]], sort: str) -> list[Any]:
+    value = columns[sort.removeprefix("-")]
+    known = [one for one in rows if value(one) is not None]
+    known.sort(key=value, reverse=sort.startswith("-"))
+    return known + [one for one in rows if value(one) is None]
+
+
+def in_order(found: list[Series], chosen: Filter, now: datetime, first: int, last: int) -> list[Attendance]:
+    """Who came to some of the series of a filter: in its order those from `first` to `last`, last excluded.
+
+    Who came is asked for all series only where that gives the order.
+    """
+    sort = chosen.sort or SERIES_DEFAULT_SORT
+    plain = replace(chosen, sort="")  # the sort is of series, not of those who came to them
+    if sort.removeprefix("-") in ATTENDANCE_SORTS:
+        whole = [replace(one, held=[]) for one in attendance(found, plain, now)]
+        return _in_order(whole, ATTENDANCE_SORTS, sort)[first:last]
+    return list(attendance(_in_order(found, SERIES_SORTS, sort)[first:last], plain, now))
