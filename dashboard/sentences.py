@@ -74,6 +74,15 @@ SENTENCES = (
     gettext_noop("The answer's data is %(told)s, neither an object nor an array."),
     gettext_noop("The answer's data has neither meetings nor paging fields."),
     gettext_noop("The answer's meetings are %(told)s, not a list."),
+    # The licence.
+    gettext_noop("The size of the pool could not be asked for."),
+    gettext_noop("The licence cannot be read: %(field)s %(known)s."),
+    gettext_noop("has %(text)s, not a number of seats"),
+    gettext_noop("has %(text)s, not a number of rooms"),
+    gettext_noop("has the size %(count)s twice"),
+    gettext_noop("is %(text)s, not a date such as 2017-08-31"),
+    gettext_noop("The answer holds no totals: its data has no list of rooms."),
+    gettext_noop("The provider's totals cannot be read: %(field)s %(known)s."),
     # Its pages.
     gettext_noop(
         "%(endpoint)s: the provider was asked for page %(number)s and answered page %(other_number)s; %(told)s"
@@ -102,6 +111,8 @@ SENTENCES = (
     gettext_noop("is %(text)s, not an amount of money such as 0.12"),
     gettext_noop("is %(text)s, which has more than %(count)s decimal places"),
     gettext_noop("is %(text)s, neither 0 nor 1"),
+    gettext_noop("is %(text)s, not a whole number"),
+    gettext_noop("is %(text)s, not a number of minutes"),
     gettext_noop("an object"),
     gettext_noop("a list"),
     gettext_noop("a text"),

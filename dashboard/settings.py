@@ -37,6 +37,8 @@ HISTORY_DAYS = 366
 DEMO = env.flag("ROOMLEDGER_DEMO", False)
 # How soon the recent days are asked about again; a demo that is looked at for minutes moves within them.
 RECENT_AGAIN = timedelta(minutes=1) if DEMO else timedelta(hours=1)
+# And the provider's totals of this month and the last.
+TOTALS_AGAIN = timedelta(minutes=10) if DEMO else timedelta(days=1)
 
 INSTALLED_APPS = [
     "dashboard",

@@ -7,11 +7,11 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from dashboard import cards, filters
+from dashboard import cards, filters, pool_cards
 from dashboard.cards import Card
 from dashboard.charts import Days
 from dashboard.templatetags import ledger
-from reports.figures import occupancy, usage
+from reports.figures import occupancy, pool, usage
 from reports.filter import Filter
 
 
@@ -78,6 +78,7 @@ def usage_cards(names: Iterable[str], chosen: Filter, before: Filter | None, day
     def peak_concurrent_rooms() -> Card:
         peaks = occupancy.peaks(chosen, now)
         day, most = max(peaks, key=lambda pair: pair[1])
+        on_day = _("on %(day)s") % {"day": ledger.day(day)} if most else ""
         return cards.compared(
             "peak_concurrent_rooms",
             _("Peak concurrent rooms"),
@@ -85,7 +86,7 @@ def usage_cards(names: Iterable[str], chosen: Filter, before: Filter | None, day
             occupancy.peak(before, now) if before else None,
             ledger.count,
             against,
-            hint=_("on %(day)s") % {"day": ledger.day(day)} if most else "",
+            hint=" · ".join(filter(None, (pool_cards.beside(pool.size(chosen)), on_day))),
             url=link("meetings", first=day, last=day) if most else "",
             spark=cards.spark([value for _day, value in peaks]),
         )

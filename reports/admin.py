@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from django.contrib import admin
 from django.http import HttpRequest
 
-from reports.models import Change, Meeting, Pull, PulledDay, Rejected, Room, Source, TrackedNumber
+from reports.models import Change, Licence, Meeting, Pull, PulledDay, Rejected, Room, Source, TrackedNumber
 
 if TYPE_CHECKING:
     Base = admin.ModelAdmin[Any]
@@ -39,6 +39,11 @@ class RoomAdmin(Base):
 
     def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
         return False
+
+
+@admin.register(Licence)
+class LicenceAdmin(Kept):
+    list_display = ("last_seen_at", "first_seen_at", "__str__", "pay_type", "expire_date")
 
 
 @admin.register(TrackedNumber)

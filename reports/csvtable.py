@@ -6,9 +6,9 @@ Rows are streamed: memory does not grow with their number.
 import codecs
 import csv
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from itertools import islice
 from zoneinfo import ZoneInfo
@@ -23,13 +23,17 @@ Row = tuple[str, ...]
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """One CSV table: its name, its columns in order, the columns that hold free text, and its rows."""
+    """One CSV table: its name, its columns in order, the columns that hold free text, and its rows.
+
+    whole: where no days are given it holds everything, not the usual days.
+    """
 
     name: str
     columns: tuple[str, ...]
     texts: frozenset[str]
     sorts: frozenset[str]
     rows: Callable[[Filter, datetime], Iterator[Row]]
+    whole: bool = False
 
 
 # How values are written: "" is unknown ---------------------------------------------------------------
@@ -40,18 +44,32 @@ def tenths(value: Decimal) -> str:
 
 
 def minutes(seconds: int | None) -> str:
-    """Seconds as minutes with one decimal."""
-    return "" if seconds is None else tenths(Decimal(seconds) / 60)
+    """Seconds (not negative) as minutes with one decimal, halves up."""
+    if seconds is None:
+        return ""
+    found = (seconds + 3) // 6
+    return f"{found // 10}.{found % 10}"
 
 
 def hours(seconds: int | None) -> str:
-    """Seconds as hours with two decimals."""
-    return "" if seconds is None else str((Decimal(seconds) / 3600).quantize(Decimal("0.01"), ROUND_HALF_UP))
+    """Seconds (not negative) as hours with two decimals, halves up."""
+    if seconds is None:
+        return ""
+    found = (seconds + 18) // 36
+    return f"{found // 100}.{found % 100:02}"
 
 
 def money(amount: Decimal | None) -> str:
     """Yuan, two decimals or more as exact."""
     return "" if amount is None else format(tidy(amount), "f")
+
+
+def millionths(amount: int | None) -> str:
+    """`money` of an amount as the database keeps it, in millionths of a yuan (see fields.py)."""
+    if amount is None:
+        return ""
+    whole, rest = divmod(abs(amount), 1_000_000)
+    return f"{'-' if amount < 0 else ''}{whole}.{f'{rest:06}'.rstrip('0'):0<2}"
 
 
 def count(number: int | None) -> str:
@@ -66,6 +84,31 @@ def truth(value: bool | None) -> str:
 def moment(value: datetime | None, zone: ZoneInfo) -> str:
     """ISO 8601 with the local zone's offset, whole seconds."""
     return "" if value is None else value.astimezone(zone).isoformat(timespec="seconds")
+
+
+class LocalTime:
+    """`moment` for many of them, of rows as the driver gives them: aware, or naive UTC.
+
+    An offset is asked for once a quarter of an hour: clocks are set at such times only.
+    """
+
+    def __init__(self, zone: ZoneInfo) -> None:
+        self._zone = zone
+        self._offsets: dict[int, tuple[timedelta, str]] = {}
+
+    def __call__(self, value: datetime | None) -> str:
+        if value is None:
+            return ""
+        if value.tzinfo is not None:
+            value = value.astimezone(UTC).replace(tzinfo=None)
+        quarter = value.toordinal() * 96 + value.hour * 4 + value.minute // 15
+        found = self._offsets.get(quarter)
+        if found is None:
+            local = value.replace(tzinfo=UTC).astimezone(self._zone)
+            suffix = local.isoformat("T", "seconds")[19:]
+            found = self._offsets[quarter] = (local.utcoffset() or timedelta(), suffix)
+        offset, suffix = found
+        return (value + offset).isoformat("T", "seconds") + suffix
 
 
 def percent(share: float | None) -> str:
@@ -91,14 +134,20 @@ def write(table: Table, chosen: Filter, now: datetime, *, bom: bool = True, raw:
     while chunk := list(islice(rows, 200)):
         buffer.seek(0)
         buffer.truncate()
-        for row in chunk:
-            if any(row[place].startswith(FORMULA) for place in guarded):
-                row = tuple(
-                    f"'{value}" if place in guarded and value.startswith(FORMULA) else value
-                    for place, value in enumerate(row)
-                )
-            writer.writerow(row)
+        writer.writerows([_without_formulas(row, guarded) for row in chunk])
         yield buffer.getvalue().encode()
+
+
+def _without_formulas(row: Row, places: Sequence[int]) -> Row:
+    """The row with an apostrophe before whatever a spreadsheet would run in these places."""
+    for place in places:
+        if row[place].startswith(FORMULA):
+            break
+    else:
+        return row
+    return tuple(
+        f"'{value}" if place in places and value.startswith(FORMULA) else value for place, value in enumerate(row)
+    )
 
 
 def file_name(table: Table, chosen: Filter, first: str, last: str) -> str:

@@ -3,6 +3,7 @@
 A screen's table and its CSV ask the same functions of `figures`.
 """
 
+import dataclasses
 from collections.abc import Iterator
 from datetime import datetime
 from itertools import islice
@@ -12,12 +13,28 @@ from zoneinfo import ZoneInfo
 from django.conf import settings
 from django.db.models import F, QuerySet
 
-from reports.csvtable import Row, Table, count, file_name, hours, minutes, moment, money, percent, truth, write
-from reports.figures import occupancy, people, room_usage, telephony, usage
-from reports.figures.attendance import stay
+from reports import rawrows
+from reports.csvtable import (
+    LocalTime,
+    Row,
+    Table,
+    count,
+    file_name,
+    hours,
+    millionths,
+    minutes,
+    moment,
+    money,
+    percent,
+    truth,
+    write,
+)
+from reports.figures import occupancy, people, pool, reconciliation, room_usage, telephony, usage
+from reports.figures.reconciliation import Figures, Line
 from reports.figures.usage import Totals
 from reports.filter import Filter
 from reports.models import Meeting, Participant, Room
+from reports.summaries import Summary, stay_span
 from reports.text import mask
 
 __all__ = ["TABLES", "Table", "file_name", "write"]
@@ -26,6 +43,8 @@ CURRENCY = "CNY"
 CHUNK = 1000
 # Of a meeting's attendees without a name. Never blank: blank is unknown.
 NO_NAME = "(no name)"
+ALL_ROOMS = "(all rooms)"
+NOT_ASKED = "not asked"
 
 
 def _room(room: Room | None) -> tuple[str, str]:
@@ -37,46 +56,59 @@ def _of(meeting: Meeting) -> Row:
     return (meeting.uuid, *_room(meeting.room), meeting.meeting_id, meeting.topic)
 
 
+def _of_columns(prefix: str) -> list[str]:
+    """The same as a query gives them to `_of_row`."""
+    return [f"{prefix}{name}" for name in ("uuid", "room__host_id", "room__label", "room__name", "meeting_id", "topic")]
+
+
+def _of_row(uuid: str, host_id: str | None, label: str | None, name: str | None, number: str, topic: str) -> Row:
+    return (uuid, host_id or "", label or name or "", number, topic)
+
+
+KEPT = [field.name for field in dataclasses.fields(Summary)]
+
+
 def _meeting_rows(chosen: Filter, now: datetime) -> Iterator[Row]:
-    zone = ZoneInfo(settings.TIME_ZONE)
-    stream = usage.meetings(chosen).iterator(chunk_size=CHUNK)
+    clock = LocalTime(ZoneInfo(settings.TIME_ZONE))
+    columns = [*_of_columns(""), "pk", "start_time", "end_time", "duration", "is_extra", *KEPT]
+    stream = rawrows.stream(usage.meetings(chosen).select_related(None).values_list(*columns))
     while chunk := list(islice(stream, CHUNK)):
-        summaries = usage.live_summaries(chunk, now)
-        for meeting in chunk:
-            figures = summaries[meeting.pk]
+        # Of what runs, the figures are those of this moment.
+        running = Meeting.objects.filter(pk__in=[row[6] for row in chunk if row[8] is None])
+        live = usage.live_summaries(list(running), now)
+        for row in chunk:
+            pk, start, end, booked, extra = row[6:11]
+            figures = live.get(pk) or Summary(*row[11:])
+            cost = money(figures.call_cost) if pk in live else millionths(row[11 + KEPT.index("call_cost")])
             yield (
-                *_of(meeting),
-                moment(meeting.start_time, zone),
-                moment(meeting.end_time, zone),
+                *_of_row(*row[:6]),
+                clock(start),
+                clock(end),
                 figures.state,
-                minutes(meeting.duration),
+                minutes(booked),
                 minutes(figures.open_seconds),
                 minutes(figures.used_seconds),
                 count(figures.attendees),
                 count(figures.visits),
                 count(figures.peak_attendees),
                 minutes(figures.attendee_seconds),
-                truth(meeting.is_extra),
+                truth(extra),
                 count(figures.calls),
                 minutes(figures.call_seconds),
-                money(figures.call_cost),
+                cost,
                 CURRENCY,
             )
 
 
 def _participant_rows(chosen: Filter, now: datetime) -> Iterator[Row]:
-    zone = ZoneInfo(settings.TIME_ZONE)
-    rows = Participant.objects.matching(chosen).select_related("meeting", "meeting__room")
+    clock = LocalTime(ZoneInfo(settings.TIME_ZONE))
+    rows = Participant.objects.matching(chosen)
     rows = _sorted(rows, chosen.sort, PARTICIPANT_SORTS, ("-meeting__start_time", "-meeting", "place"))
-    for visit in rows.iterator(chunk_size=CHUNK):
-        meeting = visit.meeting
-        yield (
-            *_of(meeting),
-            visit.name,
-            moment(visit.join_time, zone),
-            moment(visit.leave_time, zone),
-            minutes(stay(visit, meeting.end_time, now).seconds),
-        )
+    columns = [*_of_columns("meeting__"), "meeting__end_time", "name", "join_time", "leave_time"]
+    at = rawrows.moment(now)
+    for *of, end, name, join, leave in rawrows.stream(rows.values_list(*columns)):
+        start, stop = stay_span(join, leave, end, at)
+        yield (*_of_row(*of), name, clock(join), clock(leave), minutes(int((stop - start).total_seconds())))
 
 
 def _attendee_rows(chosen: Filter, now: datetime) -> Iterator[Row]:
@@ -96,17 +128,19 @@ def _attendee_rows(chosen: Filter, now: datetime) -> Iterator[Row]:
 
 
 def _telephony_rows(chosen: Filter, now: datetime) -> Iterator[Row]:
-    zone = ZoneInfo(settings.TIME_ZONE)
-    for call in telephony.calls(chosen).iterator(chunk_size=CHUNK):
+    clock = LocalTime(ZoneInfo(settings.TIME_ZONE))
+    call = ("phone_number", "country", "type", "start_time", "end_time", "duration", "total")
+    rows = telephony.calls(chosen).select_related(None).values_list(*_of_columns("meeting__"), *call)
+    for *of, number, country, kind, start, end, length, total in rawrows.stream(rows):
         yield (
-            *_of(call.meeting),
-            mask(call.phone_number) if chosen.masked else call.phone_number,
-            call.country,
-            call.type,
-            moment(call.start_time, zone),
-            moment(call.end_time, zone),
-            minutes(call.duration),
-            money(call.total),
+            *_of_row(*of),
+            mask(number) if chosen.masked else number,
+            country,
+            kind,
+            clock(start),
+            clock(end),
+            minutes(length),
+            millionths(total),
             CURRENCY,
         )
 
@@ -161,6 +195,71 @@ def _day_rows(chosen: Filter, now: datetime) -> Iterator[Row]:
 def _hour_rows(chosen: Filter, now: datetime) -> Iterator[Row]:
     for one in occupancy.hours(chosen, now):
         yield (count(one.weekday), count(one.hour), count(one.meetings), hours(one.open_seconds))
+
+
+def _pool_rows(chosen: Filter, now: datetime) -> Iterator[Row]:
+    run = pool.course(chosen, now)
+    asked = pool.what_if(run)
+    for one in pool.levels(run):
+        yield (
+            count(one.rooms),
+            hours(one.seconds),
+            hours(one.at_least_seconds),
+            count(one.without),
+            count(asked.meetings),
+            percent(asked.served(one.rooms)),
+        )
+
+
+def _size_rows(chosen: Filter, now: datetime) -> Iterator[Row]:
+    for one in pool.by_size(pool.course(chosen, now), pool.size(chosen)):
+        for rooms in range((one.asked.rooms_for(1000) or 0) + 1):
+            yield (
+                one.kind if one.seats is None else count(one.seats),
+                count(one.rooms),
+                count(rooms),
+                count(one.asked.without(rooms)),
+                count(one.asked.meetings),
+                percent(one.asked.served(rooms)),
+            )
+
+
+def _concurrency_rows(chosen: Filter, now: datetime) -> Iterator[Row]:
+    zone = ZoneInfo(settings.TIME_ZONE)
+    for begin, most in pool.concurrency(pool.course(chosen, now)):
+        yield (moment(begin, zone), count(most))
+
+
+def _told(figures: Figures | None) -> Row:
+    if figures is None:
+        return ("",) * len(reconciliation.MEASURES)
+    return (
+        count(figures.meetings),
+        count(figures.participants),
+        minutes(figures.seconds),
+        count(figures.calls),
+        minutes(figures.call_seconds),
+        money(figures.cost),
+    )
+
+
+def _why(line: Line) -> str:
+    """The explanations of a line: `missing 3 (2026-11-19: 2, 2026-11-20: 1); since 1`."""
+    if line.theirs is None:
+        return NOT_ASKED
+    parts = []
+    for one in line.explanations:
+        where = ", ".join(f"{day}: {number}" for day, number in one.days) or ", ".join(one.measures)
+        parts.append(f"{one.kind} {one.count} ({where})" if where else f"{one.kind} {one.count}")
+    return "; ".join(parts)
+
+
+def _reconciliation_rows(chosen: Filter, now: datetime) -> Iterator[Row]:
+    for month in reconciliation.months(chosen, now):
+        for line in (*month.lines, month.total):
+            room = ("", ALL_ROOMS) if line is month.total else (line.host_id, line.room.known_name if line.room else "")
+            pairs = zip(_told(line.theirs), _told(line.ours), strict=True)
+            yield (f"{month.first:%Y-%m}", *room, *(value for pair in pairs for value in pair), CURRENCY, _why(line))
 
 
 Q = TypeVar("Q", bound="QuerySet[Any]")
@@ -299,4 +398,44 @@ DAYS = Table(
     _day_rows,
 )
 HOURS = Table("hours", ("weekday", "hour", "meetings", "open_hours"), frozenset(), frozenset(), _hour_rows)
-TABLES = {table.name: table for table in (MEETINGS, PARTICIPANTS, ATTENDEES, TELEPHONY, ROOMS, DAYS, HOURS)}
+POOL = Table(
+    "pool",
+    ("level", "hours_at_level", "hours_at_least", "meetings_without_room", "meetings", "served_percent"),
+    frozenset(),
+    frozenset(),
+    _pool_rows,
+)
+SIZES = Table(
+    "sizes",
+    ("seats", "rooms", "level", "meetings_without_room", "meetings", "served_percent"),
+    frozenset(),
+    frozenset(),
+    _size_rows,
+)
+CONCURRENCY = Table("concurrency", ("begin", "most_rooms"), frozenset(), frozenset(), _concurrency_rows)
+RECONCILIATION = Table(
+    "reconciliation",
+    (
+        "month",
+        "host_id",
+        "room",
+        *(
+            f"{whose}_{measure}"
+            for measure in ("meetings", "participants", "minutes", "calls", "call_minutes", "cost")
+            for whose in ("their", "our")
+        ),
+        "currency",
+        "explanation",
+    ),
+    frozenset({"host_id", "room"}),
+    frozenset(),
+    _reconciliation_rows,
+    whole=True,
+)
+TABLES = {
+    table.name: table
+    for table in (
+        *(MEETINGS, PARTICIPANTS, ATTENDEES, TELEPHONY, ROOMS, DAYS, HOURS),
+        *(POOL, SIZES, CONCURRENCY, RECONCILIATION),
+    )
+}

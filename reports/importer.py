@@ -18,6 +18,7 @@ from django.db.models import F
 from reports import bulk, summaries
 from reports.models import (
     Change,
+    Licence,
     Meeting,
     Participant,
     Pull,
@@ -28,6 +29,7 @@ from reports.models import (
 )
 from reports.provider.payloads import (
     Call,
+    LicenceRecord,
     MeetingRecord,
     NoReport,
     Record,
@@ -212,6 +214,26 @@ class RoomBook:
         for email, name in unknown.order_by().values_list("room_email", "room_name").distinct():
             if room := self.find(None, email, name):
                 Meeting.objects.filter(room=None, room_email=email, room_name=name).update(room=room)
+
+
+def keep_licence(told: LicenceRecord, now: datetime) -> bool:
+    """Keep what the provider says is rented; True when it never said so before.
+
+    Only when it was told last is noted of an answer that is known. Whoever asks holds the lease of the rooms,
+    so that nobody else keeps the same answer at this moment.
+    """
+    facts = {
+        "capacity": {str(size): rooms for size, rooms in told.capacity.items()},
+        "pay_type": told.pay_type,
+        "expire_date": told.expire_date,
+    }
+    # In Python: databases differ in when two JSON values are equal.
+    alike = (row for row in Licence.objects.all() if all(getattr(row, name) == facts[name] for name in facts))
+    if (known := next(alike, None)) is None:
+        Licence.objects.create(**facts, first_seen_at=now, last_seen_at=now)
+        return True
+    Licence.objects.filter(pk=known.pk).update(last_seen_at=now)
+    return False
 
 
 def _import_meetings(

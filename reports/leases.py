@@ -15,12 +15,12 @@ from typing import TypeVar
 
 from django.db.models import Q, QuerySet
 
-from reports.models import Pull, PulledDay, Source, TrackedNumber, Work
+from reports.models import ProviderPeriod, Pull, PulledDay, Source, TrackedNumber, Work
 
 W = TypeVar("W", bound=Work)
 
 LEASE = timedelta(minutes=10)
-KINDS: tuple[type[Work], ...] = (TrackedNumber, PulledDay, Source)
+KINDS: tuple[type[Work], ...] = (TrackedNumber, PulledDay, ProviderPeriod, Source)
 
 
 def new_owner() -> str:

@@ -1,7 +1,7 @@
 """What is kept. Names and order of fields follow the API's; times are UTC; unknown is NULL.
 
-The database alone says what is due: `TrackedNumber`, `PulledDay` and `Source` rows are pieces of work
-that a worker claims by one conditional UPDATE (see leases.py). A message of the broker only wakes it.
+The database alone says what is due: `TrackedNumber`, `PulledDay`, `ProviderPeriod` and `Source` rows are pieces
+of work that a worker claims by one conditional UPDATE (see leases.py). A message of the broker only wakes it.
 """
 
 from typing import ClassVar
@@ -55,6 +55,27 @@ class Room(models.Model):
         return self.label or self.name
 
 
+class Licence(models.Model):
+    """One answer of the provider on what is rented, and when it was told first and last."""
+
+    capacity = models.JSONField(_("rooms by size"), help_text=_("how many rooms of so many seats, as the API tells it"))
+    pay_type = models.CharField(
+        _("billed by"), max_length=20, blank=True, help_text=_("1: room size, 2: concurrent participants, 3: time used")
+    )
+    expire_date = models.DateField(_("rented until"), null=True)
+    first_seen_at = models.DateTimeField(_("first told"))
+    last_seen_at = models.DateTimeField(_("last told"))
+
+    class Meta:
+        ordering = ("-last_seen_at", "-id")
+        verbose_name = _("licence")
+        verbose_name_plural = _("licences")
+
+    def __str__(self) -> str:
+        sizes = sorted((int(size), rooms) for size, rooms in self.capacity.items())
+        return ", ".join(f"{rooms} × {size}" for size, rooms in sizes)
+
+
 class TrackedNumber(Work):
     """A meeting number that `share/reports` is asked about."""
 
@@ -97,6 +118,59 @@ class PulledDay(Work):
         return self.day.isoformat()
 
 
+class ProviderPeriod(Work):
+    """A calendar month, or one day of it, in the provider's zone, of whose totals `share/summary` is asked.
+
+    What the last whole answer told stands in `rooms`. It was counted at some moment from `sent_at` to `told_at`:
+    what changed here since the one may not be in it, what ended after the other cannot be.
+    """
+
+    first = models.DateField(_("first day"))
+    last = models.DateField(_("last day"))
+    asked_first = models.DateField(
+        _("asked from"), null=True, help_text=_("the first day asked about: days before it were never pulled")
+    )
+    sent_at = models.DateTimeField(null=True, editable=False)
+    told_at = models.DateTimeField(_("told"), null=True, editable=False)
+    meetings = models.PositiveIntegerField(
+        _("meetings"), null=True, help_text=_("the provider's own total over all rooms")
+    )
+
+    class Meta:
+        ordering = ("-last", "first")
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["first", "last"], name="provider_period"),
+        ]
+        verbose_name = _("period of the provider's totals")
+        verbose_name_plural = _("periods of the provider's totals")
+
+    def __str__(self) -> str:
+        return self.first.isoformat() if self.first == self.last else f"{self.first} – {self.last}"
+
+
+class ProviderRoom(models.Model):
+    """One room in the provider's totals of a period, as told."""
+
+    period = models.ForeignKey(ProviderPeriod, models.CASCADE, related_name="rooms")
+    # No Room of ours: the provider may count in rooms that nothing else was told of.
+    host_id = models.CharField(_("host id"), max_length=200, blank=True)
+    is_extra = models.BooleanField(_("extra room"), null=True)
+    meetings = models.PositiveIntegerField(_("meetings"))
+    participants = models.PositiveIntegerField(_("visits"), null=True)
+    meeting_seconds = models.PositiveBigIntegerField(null=True, help_text=_("seconds (the API: minutes)"))
+    audio_participants = models.PositiveIntegerField(_("calls"), null=True)
+    audio_total_seconds = models.PositiveBigIntegerField(null=True, help_text=_("seconds (the API: minutes)"))
+    total_fee = MoneyField(_("cost"), null=True, help_text=_("yuan"))
+
+    class Meta:
+        ordering = ("period", "host_id", "is_extra")
+        verbose_name = _("room in the provider's totals")
+        verbose_name_plural = _("rooms in the provider's totals")
+
+    def __str__(self) -> str:
+        return self.host_id
+
+
 class Source(Work):
     """One of the sources, and whether the provider refuses us there."""
 
@@ -104,6 +178,7 @@ class Source(Work):
         NUMBERS = "numbers", _("meeting numbers")
         DATES = "dates", _("dates")
         ROOMS = "rooms", _("rooms")
+        SUMMARY = "summary", _("provider's totals")
 
     name = models.CharField(_("name"), max_length=16, choices=Name.choices, unique=True)
     refused_at = models.DateTimeField(
@@ -127,6 +202,7 @@ class Pull(models.Model):
         NUMBERS = "numbers", _("meeting numbers")
         DATES = "dates", _("dates")
         ROOMS = "rooms", _("rooms")
+        SUMMARY = "summary", _("provider's totals")
         LOAD = "load", _("saved answers")
 
     class State(models.TextChoices):

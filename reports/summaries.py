@@ -93,10 +93,15 @@ class Summary:
     unpriced_calls: int | None
 
 
-def visit_span(visit: Visit, end: datetime | None, now: datetime) -> intervals.Moments:
+def stay_span(join: datetime, leave: datetime | None, end: datetime | None, now: datetime) -> intervals.Moments:
     """`[join, leave)`; no leave: until the meeting's end, or `now` while it runs. Never negative."""
-    stop = visit.leave_time or end or now
-    return visit.join_time, max(visit.join_time, stop)
+    stop = leave or end or now
+    return join, (stop if join < stop else join)
+
+
+def visit_span(visit: Visit, end: datetime | None, now: datetime) -> intervals.Moments:
+    """`stay_span` of a visit."""
+    return stay_span(visit.join_time, visit.leave_time, end, now)
 
 
 def attendees_of(visits: Iterable[Visit], end: datetime | None, now: datetime) -> list[Attendee]:

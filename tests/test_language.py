@@ -403,6 +403,9 @@ EXAMPLES = {
     "warning": "Of meeting 1571106323 only the first of 3 pages of visits was delivered.",
     "record.field": "participants[3].join_time",
     "record.reason": "is missing",
+    "error.field": "rooms[2].meetings",
+    "error.reason": "is missing",
+    "why": "is missing",
 }
 PARTLY = {"_kind(": "a list", "_shown(": "'Tuesday'", "_innermost(": "Connection refused", "type(error)": "ValueError"}
 

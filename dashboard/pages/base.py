@@ -44,9 +44,14 @@ def clear_filters(
     return wrapped
 
 
-def parse(request: HttpRequest, now: datetime, sorts: Collection[str] = ()) -> Filter:
-    """The request's Filter, with what its account may see. Errors: filters.BadFilter."""
+def parse(request: HttpRequest, now: datetime, sorts: Collection[str] = (), *, whole: bool = False) -> Filter:
+    """The request's Filter, with what its account may see. Errors: filters.BadFilter.
+
+    whole: without days in the address it is about all days.
+    """
     chosen = filters.parse(request.GET, period.today(now), sorts)
+    if whole and not any(request.GET.get(name) for name in ("from", "to", "period")):
+        chosen = replace(chosen, first=None, last=None, period="all")
     masked = not request.user.has_perm(SEES_PHONES)
     if masked and chosen.phone not in {"", NOT_TOLD}:
         # Else one could guess at the digits that are not shown.
@@ -64,6 +69,10 @@ def csv_links(chosen: Filter, tables: Iterable[str]) -> list[tuple[str, str]]:
         "rooms": _("rooms"),
         "days": _("days"),
         "hours": _("hours of the week"),
+        "pool": _("numbers of rooms"),
+        "sizes": _("numbers of rooms by size"),
+        "concurrency": _("rooms at once"),
+        "reconciliation": _("reconciliation"),
     }
     links = []
     for place, name in enumerate(tables):
@@ -101,7 +110,7 @@ def csv(request: HttpRequest, table: exports.Table) -> HttpResponse | StreamingH
     """A CSV table under the request's filter, streamed; a wrong value answers 400 with one line."""
     now = timezone.now()
     try:
-        chosen = parse(request, now, table.sorts)
+        chosen = parse(request, now, table.sorts, whole=table.whole)
         flags = {}
         for name, default in (("bom", True), ("raw", False)):
             value = request.GET.get(name, "")

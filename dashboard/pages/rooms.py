@@ -84,7 +84,7 @@ def table_of(rows: Sequence[RoomUsage], columns: Sequence[tables.Column], chosen
         "solo_meetings": {"state": "solo"},
     }
 
-    def cell(one: RoomUsage, name: str) -> Cell:
+    def cell(one: RoomUsage, name: str, sums: dict[str, str]) -> Cell:
         if name == "room":
             if one.room is None:
                 return Cell(_("unknown room"))
@@ -94,7 +94,7 @@ def table_of(rows: Sequence[RoomUsage], columns: Sequence[tables.Column], chosen
             return Cell(ledger.count(one.capacity))
         if name == "utilisation_percent":
             return Cell(ledger.tenths_percent(one.utilisation), bar=tables.bar(one.utilisation, 1))
-        text = _sums(one.totals)[name]
+        text = sums[name]
         url = ""
         if one.room and name in narrowed and text not in {"0", ledger.UNKNOWN}:
             url = filters.link(meetings, chosen, rooms=(one.host_id,), sort="", compare=False, **narrowed[name])
@@ -103,11 +103,15 @@ def table_of(rows: Sequence[RoomUsage], columns: Sequence[tables.Column], chosen
         value = getattr(one.totals, bars[name]) if name in bars else None
         return Cell(text, url, tables.bar(value, longest[bars[name]]) if name in bars else "")
 
+    def row(one: RoomUsage) -> list[Cell]:
+        sums = _sums(one.totals)
+        return tables.aligned([cell(one, column.name, sums) for column in columns], columns)
+
     return Table(
         id=table_id,
         title=_("Rooms"),
         columns=columns,
-        rows=[tables.aligned([cell(one, column.name) for column in columns], columns) for one in rows],
+        rows=[row(one) for one in rows],
     )
 
 

@@ -20,7 +20,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 from email.utils import parsedate_to_datetime
 from types import TracebackType
-from typing import NoReturn, Self
+from typing import Any, NoReturn, Self, TypeVar
 from urllib.parse import quote, quote_plus, urlsplit
 from zoneinfo import ZoneInfo
 
@@ -33,21 +33,26 @@ from urllib3.connectionpool import ConnectionPool, HTTPConnectionPool, HTTPSConn
 
 from reports.provider.errors import BadPayload, Denied, ProviderError, Refused, StuckPaging, Transient
 from reports.provider.payloads import (
+    LicenceRecord,
     MeetingRecord,
     NoReport,
     Page,
     Record,
+    RoomTotals,
     Unreadable,
     clean_message,
     decode,
     failure,
     message_of,
     read_answer,
+    read_licence,
+    read_summary,
     status_of,
 )
 
 logger = logging.getLogger(__name__)
 
+SUMMARY = "share/summary"
 MOST_NUMBERS = 200  # "At most 200 in one call" (share/reports)
 MOST_PAGES = 10_000
 CONNECT_WITHIN = 10.0
@@ -55,6 +60,9 @@ DEADLINE = 4  # an answer as a whole may take so many times the read time-out
 CHUNK = 64 * 2**10
 LONGEST_REFUSAL = 64 * 2**10  # of an answer that is a failure anyway only the first bytes are read
 OUR_FORM = re.compile(r"\d{1,20}", re.ASCII)
+
+# What an answer is read into: a page of records, or the licence.
+A = TypeVar("A", Page, LicenceRecord)
 
 
 class Secret:
@@ -300,6 +308,20 @@ class Client:
         """POST share/rooms: every room of the pool with name and capacity."""
         return self._pages("share/rooms", {}, first_plain=True)
 
+    def licensing(self) -> LicenceRecord:
+        """POST licensing, which lies beside share/: how many rooms of each size are rented, and until when."""
+        return self._ask("licensing", {}, 1, self._licence)
+
+    def summary(self, first: date, last: date) -> Iterator[Page]:
+        """POST share/summary: the provider's own totals by room over some days of one calendar month.
+
+        As of share/detail, a longer range would silently be cut to its last month: ValueError here.
+        """
+        if first > last or (first.year, first.month) != (last.year, last.month):
+            raise ValueError(f"share/summary takes days of one month in order, not {first} to {last}")
+        form = {"from": first.isoformat(), "to": last.isoformat(), "page_size": str(self._page_size)}
+        return self._pages(SUMMARY, form)
+
     # Paging -------------------------------------------------------------------------------------------
 
     def _pages(self, endpoint: str, form: Mapping[str, str], first_plain: bool = False) -> Iterator[Page]:
@@ -309,7 +331,7 @@ class Client:
         number = 1
         while True:
             asked = dict(form) if number == 1 and first_plain else {**form, "page_number": str(number)}
-            page = self._ask(endpoint, asked, number)
+            page = self._ask(endpoint, asked, number, self._totals if endpoint == SUMMARY else self._page)
             before = len(seen) + len(waiting)
             for record in page.records:
                 (waiting if isinstance(record, NoReport) else seen).add(_identity(record))
@@ -344,13 +366,13 @@ class Client:
 
     # One call -----------------------------------------------------------------------------------------
 
-    def _ask(self, endpoint: str, form: Mapping[str, str], page: int) -> Page:
-        """One page, tried as often as it makes sense."""
+    def _ask(self, endpoint: str, form: Mapping[str, str], page: int, read: Callable[[Any], A]) -> A:
+        """One answer, tried as often as it makes sense. read: what makes of its JSON what it means."""
         attempt = 0
         while True:
             attempt += 1
-            answer = self._try(endpoint, form, page)
-            if isinstance(answer, Page):
+            answer = self._try(endpoint, form, page, read)
+            if not isinstance(answer, ProviderError):
                 return answer
             if not isinstance(answer, Transient):
                 raise answer
@@ -360,14 +382,14 @@ class Client:
                 raise Transient(answer.message + tried, answer.retry_after)
             self._sleep(wait)
 
-    def _try(self, endpoint: str, form: Mapping[str, str], page: int) -> Page | ProviderError:
+    def _try(self, endpoint: str, form: Mapping[str, str], page: int, read: Callable[[Any], A]) -> A | ProviderError:
         """One attempt. Errors are returned, not raised: an error raised here would hold, in the frames of
         its traceback and in its context, the request with the secret and what the server echoed of it."""
         started = time.monotonic()
         self.requests_made += 1
-        answer: Page | ProviderError
+        answer: A | ProviderError
         with _Deadline(DEADLINE * self._timeout) as deadline:
-            answer = self._exchange(endpoint, form, deadline, started)
+            answer = self._exchange(endpoint, form, read, deadline, started)
         logger.debug(
             "POST %s page %d: %s, %d ms",
             *(endpoint, page, answer.shape if isinstance(answer, Page) else type(answer).__name__),
@@ -381,8 +403,15 @@ class Client:
         # Full jitter: many workers that failed together do not come back together.
         return random.uniform(0, min(20.0, self._longest_wait, 2.0 ** min(attempt - 1, 10)))
 
-    def _safe(self, page: Page) -> Page:
-        """Records that will be kept as they came must not hold our own secret."""
+    def _licence(self, answer: Any) -> LicenceRecord:
+        return read_licence(answer, self._zone, redact=self.redact)
+
+    def _totals(self, answer: Any) -> Page:
+        return read_summary(answer, redact=self.redact)
+
+    def _page(self, answer: Any) -> Page:
+        """A page of records. Those that will be kept as they came must not hold our own secret."""
+        page = read_answer(answer, self._zone, redact=self.redact)
         if not any(isinstance(record, Unreadable) for record in page.records):
             return page
         records = tuple(
@@ -399,8 +428,8 @@ class Client:
         return replace(page, records=records)
 
     def _exchange(
-        self, endpoint: str, form: Mapping[str, str], deadline: _Deadline, started: float
-    ) -> Page | ProviderError:
+        self, endpoint: str, form: Mapping[str, str], read: Callable[[Any], A], deadline: _Deadline, started: float
+    ) -> A | ProviderError:
         """One HTTP exchange and what it means."""
         response: requests.Response | None = None
         broken: Exception | None = None
@@ -419,14 +448,14 @@ class Client:
             return self._unanswered(broken, deadline)
         retry_after = _retry_after(response.headers.get("Retry-After"))
         if response.status_code != 200:
-            answer: Page | ProviderError = self._http_error(response, body)
+            answer: A | ProviderError = self._http_error(response, body)
         elif isinstance(broken, _TooLarge):
             answer = BadPayload(f"The answer is larger than {self._max_bytes} bytes and was not read to its end.")
         elif broken is not None or deadline.passed:
             answer = self._unanswered(broken, deadline)
         else:
             try:
-                answer = self._safe(read_answer(decode(body), self._zone, redact=self.redact))
+                answer = read(decode(body))
             except ProviderError as error:
                 answer = type(error)(error.message)
         if isinstance(answer, Transient):
@@ -525,6 +554,9 @@ def _identity(record: Record) -> str:
             return record.uuid
         case Unreadable():
             return record.uuid or record.raw
+        case RoomTotals() if record.host_id:
+            # Its figures may have changed since an earlier page: it is the same room all the same.
+            return f"{record.host_id} {record.is_extra}"
         case _:
             return repr(record)
 

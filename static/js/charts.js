@@ -1,8 +1,10 @@
 // Draws every <canvas data-chart="ID"> from the JSON in <script id="ID" type="application/json">:
 //   kind      "bar" or "line"
 //   labels    texts along the x axis
-//   axis      "day" or "month": the labels are such, as 2026-01-31 or 2026-01, and are written as the language does
-//   datasets  [{label, data, links?, tone?, kind?}]; tone 1 to 7 picks a colour, "muted" is the grey of a comparison
+//   axis      "hour", "day" or "month": the labels are such, as 2026-01-31T14:00, 2026-01-31 or 2026-01, and are
+//             written as the language does; x_title: what they are, where that is not plain
+//   datasets  [{label, data, links?, tone?, kind?, mark?}]; tone 1 to 7 picks a colour, "muted" is the grey of a
+//             comparison; mark: "limit" is a dashed line across, "point" one point among the others
 //   links     addresses, one a label: a click goes there (those of a dataset come first)
 //   unit      text after a number; currency: its code, as CNY; stacked: true piles the bars
 // Colours stand in base.css, once for charts and page.
@@ -37,6 +39,12 @@
     const tone =
       given.tone === "muted" ? colour.muted : colour.tones[((given.tone ?? index + 1) - 1) % TONES];
     const common = { label: given.label, data: given.data, backgroundColor: tone, borderColor: tone };
+    if (given.mark === "limit") {
+      return { ...common, type: "line", borderWidth: 2, borderDash: [6, 4], pointRadius: 0, pointHoverRadius: 0, order: -1 };
+    }
+    if (given.mark === "point") {
+      return { ...common, type: "line", showLine: false, pointRadius: 6, pointHoverRadius: 8, order: -1 };
+    }
     if ((given.kind ?? data.kind) === "line") {
       return {
         ...common,
@@ -57,8 +65,16 @@
   function labelFormats(axis) {
     const write = (options) => {
       const format = new Intl.DateTimeFormat(root.lang || undefined, { timeZone: "UTC", ...options });
-      return (label) => format.format(new Date(axis === "month" ? `${label}-01` : label));
+      const moment = (label) => (axis === "month" ? `${label}-01` : axis === "hour" ? `${label}Z` : label);
+      return (label) => format.format(new Date(moment(label)));
     };
+    if (axis === "hour") {
+      const hour = { hour: "2-digit", minute: "2-digit", hourCycle: "h23" };
+      return [
+        write({ month: "short", day: "numeric", ...hour }),
+        write({ weekday: "short", year: "numeric", month: "short", day: "numeric", ...hour }),
+      ];
+    }
     if (axis === "day") {
       return [
         write({ month: "short", day: "numeric" }),
@@ -118,6 +134,7 @@
             stacked: Boolean(data.stacked),
             grid: { display: false },
             border: { color: colour.line },
+            title: { display: Boolean(data.x_title), text: data.x_title, color: colour.text, font },
             ticks: {
               color: colour.text,
               font,
@@ -144,6 +161,8 @@
               font,
               padding: 8,
               maxTicksLimit: 6,
+              // What has no unit is counted: there is no half of it.
+              precision: data.unit || data.currency ? undefined : 0,
               // One notation for the whole axis.
               callback: (value, index, ticks) =>
                 ticks.at(-1).value < 10000 ? axis.format(value) : short.format(value),
@@ -154,7 +173,16 @@
           legend: {
             display: data.datasets.length > 1,
             align: "end",
-            labels: { color: colour.text, font, boxWidth: 10, boxHeight: 10, padding: 12 },
+            labels: {
+              color: colour.text,
+              font,
+              boxWidth: 10,
+              boxHeight: 10,
+              padding: 12,
+              // A dashed border does not become so small a box.
+              generateLabels: (of) =>
+                Chart.defaults.plugins.legend.labels.generateLabels(of).map((label) => ({ ...label, lineWidth: 0 })),
+            },
           },
           tooltip: {
             backgroundColor: colour.surface,
@@ -199,17 +227,31 @@
       if (keep(canvas)) continue;
       chart.destroy();
       drawn.delete(canvas);
+      delete canvas.dataset.drawn;
     }
   }
 
-  // Draws what is new, and lets go of what left the page.
+  // Lets go of what left the page, and draws what is new: one chart a task, so that the page answers in between.
+  const later = window.requestIdleCallback
+    ? (work) => window.requestIdleCallback(work, { timeout: 200 })
+    : (work) => window.setTimeout(work, 0);
+  let waiting = false;
+
   function sync() {
     forget((canvas) => canvas.isConnected);
-    for (const canvas of document.querySelectorAll("canvas[data-chart]")) {
-      if (drawn.has(canvas)) continue;
-      draw(canvas);
-      linkTable(canvas);
-    }
+    if (waiting) return;
+    const next = document.querySelector("canvas[data-chart]:not([data-drawn])");
+    if (!next) return;
+    waiting = true;
+    later(() => {
+      waiting = false;
+      if (next.isConnected) {
+        next.dataset.drawn = "";
+        draw(next);
+        linkTable(next);
+      }
+      sync();
+    });
   }
 
   document.addEventListener("DOMContentLoaded", sync);

@@ -28,6 +28,8 @@ def addresses() -> list[str]:
     silent = Meeting.objects.filter(state="unreported").first()
     return [
         "/?compare=1",
+        "/pool/",
+        "/pool/?period=7d&compare=1&state=ended",
         "/rooms/",
         f"/rooms/{room.host_id}/",
         "/meetings/?state=ended&q=会",

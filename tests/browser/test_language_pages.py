@@ -9,6 +9,7 @@ from django.utils import timezone
 from playwright.sync_api import Page, expect
 
 from reports.models import Meeting, Participant, Room, Source, TrackedNumber
+from tests.browser.conftest import settled
 from tests.support import SHANGHAI, call, meeting, new_pull, take, visit
 
 PASSWORD = "a long password"
@@ -111,6 +112,7 @@ def language(page: Page) -> str:
 
 def english(page: Page) -> list[str]:
     """Texts with a Latin word that is not the same in every language."""
+    settled(page)
     return [text for text in page.evaluate(READ) if set(re.findall(r"[A-Za-z]{2,}", text)) - SAME_EVERYWHERE]
 
 
@@ -148,7 +150,7 @@ def test_the_switch_follows_a_filter_that_was_swapped_in(chinese: Page) -> None:
 
 
 def pages(first: Meeting) -> list[str]:
-    listed = [reverse(name) for name in ("overview", "rooms", "meetings", "telephony", "people", "data")]
+    listed = [reverse(name) for name in ("overview", "pool", "rooms", "meetings", "telephony", "people", "data")]
     meetings = [reverse("meeting", args=[pk]) for pk in Meeting.objects.values_list("pk", flat=True)]
     name = Participant.objects.exclude(name_key="").values_list("name_key", flat=True)[0]
     return [
@@ -159,6 +161,8 @@ def pages(first: Meeting) -> list[str]:
         reverse("person", args=[name]),
         reverse("person", args=[" "]),
         "/?compare=1&period=7d",
+        "/pool/?compare=1&period=7d&state=ended",
+        "/pool/?period=all&room=10001",
         "/meetings/?period=all&room=10001&q=1&state=solo&extra=1&calls=0&weekday=1&hour=9&uuid=1&name=1",
         "/telephony/?period=all&country=-&phone=-",
         "/people/?q=没有这个人",

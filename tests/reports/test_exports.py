@@ -1,8 +1,14 @@
 """The CSV tables: exactly the contract's columns, spellings and guards."""
 
-import pytest
+from datetime import UTC, datetime
+from decimal import ROUND_HALF_UP, Decimal
+from zoneinfo import ZoneInfo
 
-from reports import exports
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reports import csvtable, exports
 from reports.filter import Filter
 from tests.support import NOW, call, csv_rows, meeting, take, visit
 
@@ -171,3 +177,27 @@ def test_file_names_are_plain():
         exports.MEETINGS, Filter(rooms=("a/b+c",), q="预算", extra=True), "2026-01-01", "2026-01-31"
     )
     assert name == "meetings_2026-01-01_2026-01-31_a-b-c_extra1_search.csv"
+
+
+@given(st.integers(0, 10**10))
+def test_minutes_and_hours_are_rounded_half_up(seconds):
+    assert csvtable.minutes(seconds) == str((Decimal(seconds) / 60).quantize(Decimal("0.1"), ROUND_HALF_UP))
+    assert csvtable.hours(seconds) == str((Decimal(seconds) / 3600).quantize(Decimal("0.01"), ROUND_HALF_UP))
+
+
+@given(st.integers(-(10**12), 10**12))
+def test_money_is_written_alike_from_the_field_and_from_the_row(amount):
+    assert csvtable.millionths(amount) == csvtable.money(Decimal(amount).scaleb(-6))
+
+
+zones = st.sampled_from(["Asia/Shanghai", "Europe/Berlin", "America/St_Johns", "Australia/Lord_Howe", "Asia/Kathmandu"])
+
+
+@given(st.lists(st.datetimes(datetime(1985, 1, 1), datetime(2100, 1, 1)), max_size=20), zones.map(ZoneInfo))
+def test_many_times_are_written_as_one_is(moments, zone):
+    # Around the hours at which the clocks of the year are set, where an offset must not be kept for too long.
+    moments += [datetime(2026, month, 25, hour, 29, 59) for month in (3, 4, 10) for hour in range(24)]
+    clock = csvtable.LocalTime(zone)
+    for value in moments:
+        aware = value.replace(tzinfo=UTC)
+        assert clock(value) == clock(aware) == csvtable.moment(aware, zone)

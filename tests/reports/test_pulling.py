@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from reports import leases, pulling, schedule
 from reports.figures import coverage
-from reports.models import Meeting, Pull, PulledDay, Rejected, Room, Source, TrackedNumber
+from reports.models import Licence, Meeting, Pull, PulledDay, Rejected, Room, Source, TrackedNumber
 from reports.provider.client import Client
 from tests.support import KEY, NOW, SECRET, SHANGHAI, ledger, meeting
 
@@ -180,6 +180,80 @@ def test_rooms_get_names_and_capacities(api, fixed, client, clock):
     assert pulling.pull_rooms(client, clock).same == 1
 
 
+LICENCE = {"payType": "1", "expire_date": "2027-12-31", "capacity": {"25": 5, "100": 1}}
+
+
+def answers_licensing(api, monkeypatch, data, status=200):
+    """Have the simulated API answer licensing with just this; share/rooms stays as it is."""
+    usual = api.answer
+
+    def answer(endpoint, form):
+        told = usual(endpoint, form)
+        return {"status": status, "message": "not yours", "data": data} if endpoint == "licensing" else told
+
+    monkeypatch.setattr(api, "answer", answer)
+
+
+def licences():
+    return list(Licence.objects.values_list("capacity", "pay_type", "expire_date", "first_seen_at", "last_seen_at"))
+
+
+def test_the_licence_is_pulled_with_the_rooms_and_again_changes_nothing(api, client, clock, monkeypatch):
+    answers_licensing(api, monkeypatch, LICENCE)
+    first = clock()
+    pull = pulling.pull_rooms(client, clock)
+    assert (pull.state, pull.error, pull.pages) == ("done", "", 1)
+    told = ({"25": 5, "100": 1}, "1", date(2027, 12, 31))
+    assert licences() == [(*told, first, first)]
+    pulling.pull_rooms(client, clock)
+    assert licences() == [(*told, first, first)]
+    clock.forward(days=1)
+    pulling.pull_rooms(client, clock)
+    assert licences() == [(*told, first, clock())]
+    assert [call.endpoint for call in api.calls] == ["share/rooms", "licensing"] * 3
+
+
+def test_another_licence_is_another_row_and_the_newest_told_comes_first(api, client, clock, monkeypatch):
+    more = {**LICENCE, "capacity": {"25": 6, "100": 1}}
+    for data in (LICENCE, more, {**more, "payType": "3"}, {**more, "expire_date": None}, LICENCE):
+        answers_licensing(api, monkeypatch, data)
+        pulling.pull_rooms(client, clock)
+        clock.forward(days=1)
+    assert Licence.objects.count() == 4
+    newest = Licence.objects.first()
+    assert (newest.capacity, newest.pay_type) == ({"25": 5, "100": 1}, "1")
+    assert newest.last_seen_at - newest.first_seen_at == timedelta(days=4)
+
+
+@pytest.mark.parametrize(
+    ("data", "status", "words"),
+    [
+        (None, 404, "The provider refuses the question (status 404: not yours)."),
+        (None, 401, "The provider does not accept our key (status 401: not yours)."),
+        (None, 500, "The provider has a fault of its own (status 500: not yours)."),
+        (None, 200, "The licence cannot be read: data is null, not an object."),
+        ({"capacity": {"25": "many"}}, 200, "capacity has 'many', not a number of rooms."),
+    ],
+)
+def test_an_api_that_does_not_tell_the_licence_takes_nothing_from_the_rooms(
+    api, fixed, client, clock, monkeypatch, data, status, words
+):
+    fixed.room_records = [{"id": "HOST-1", "first_name": "梧桐", "meeting_capacity": "25"}]
+    answers_licensing(api, monkeypatch, data, status)
+    pull = pulling.pull_rooms(client, clock)
+    assert (pull.state, pull.new, pull.pieces_done) == ("done", 1, 1)
+    assert pull.error.startswith("The size of the pool could not be asked for. ")
+    assert words in pull.error
+    assert licences() == []
+    # Nothing waits, nothing is refused, nothing stands on every page.
+    assert coverage.problem() == ""
+    assert Source.objects.get(name="rooms").failures == 0
+    assert not Source.objects.exclude(refused_at=None).exists()
+    assert not schedule.rooms_are_due(clock())
+    clock.forward(days=2)
+    assert schedule.rooms_are_due(clock())
+
+
 # Faults ----------------------------------------------------------------------------------------------
 
 UNDISTURBED_DAYS = (DAY, DAY)
@@ -215,7 +289,7 @@ def undisturbed(fixed, client, clock):
     everything(client, clock)
     found = ledger()
     assert len(found["meetings"]) == 250
-    for model in (Meeting, Room, Rejected, Pull, PulledDay, TrackedNumber, Source):
+    for model in (Meeting, Room, Licence, Rejected, Pull, PulledDay, TrackedNumber, Source):
         model.objects.all().delete()
     return found
 

@@ -20,7 +20,7 @@ import requests
 
 from reports.provider.client import Client, Secret
 from reports.provider.errors import BadPayload, Denied, ProviderError, Refused, StuckPaging, Transient
-from reports.provider.payloads import MeetingRecord, NoReport, Page, RoomRecord, Unreadable
+from reports.provider.payloads import LicenceRecord, MeetingRecord, NoReport, Page, RoomRecord, Unreadable
 
 from .conftest import KEY, SECRET, SHANGHAI
 from .http_peer import Answer, Peer, bytes_only, meeting, page, raw, says
@@ -96,6 +96,43 @@ def test_rooms(client: Client, peer: Peer) -> None:
     assert told.records == (RoomRecord("H", None, "Big", 25),)
     assert peer.paths == ["/umeeting/share/rooms"]
     assert peer.forms == [{"api_key": KEY, "api_secret": SECRET}]
+
+
+def test_licensing_lies_beside_share(client: Client, peer: Peer) -> None:
+    data = {"payType": "1", "expire_date": "2018-12-31", "capacity": {"25": 5, "50": 55}}
+    peer.script = [says({"status": 200, "message": "OK", "data": data})]
+    assert client.licensing() == LicenceRecord({25: 5, 50: 55}, "1", date(2018, 12, 31))
+    assert peer.paths == ["/umeeting/licensing"]
+    assert peer.forms == [{"api_key": KEY, "api_secret": SECRET}]
+
+
+def test_licensing_fails_as_everything_does(make: Make, peer: Peer, slept: list[float]) -> None:
+    peer.script = [says({}, 500), says({"status": 200, "data": {"capacity": {"25": 5}}})]
+    assert make().licensing().capacity == {25: 5}
+    assert len(slept) == 1
+    for answer, kind in ((raw(b"<html>", 404), Refused), (says({"status": 401}), Denied), (says([]), BadPayload)):
+        peer.script, peer.forms[:] = [answer], []
+        with pytest.raises(kind):
+            make().licensing()
+        assert len(peer.forms) == 1
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        *({"capacity": {secret * 3: 5}} for secret in (KEY, SECRET)),
+        *({"capacity": {"25": ["x" * 45 + secret]}} for secret in (KEY, SECRET)),
+        *({"capacity": {}, "expire_date": "x" * 45 + secret} for secret in (KEY, SECRET)),
+    ],
+)
+def test_a_licence_that_echoes_the_secret_does_not_tell_it(client: Client, peer: Peer, data: Any) -> None:
+    peer.script = [says({"status": 200, "data": data})]
+    with pytest.raises(BadPayload) as caught:
+        client.licensing()
+    # Cut short as well: no part of it is left.
+    assert not any(part in str(caught.value) for part in (KEY[:8], KEY[-6:], SECRET[:8], SECRET[-6:]))
+    peer.script = [says({"status": 200, "data": {"payType": KEY, "capacity": {}}})]
+    assert client.licensing().pay_type == "***"
 
 
 def test_the_second_page_of_reports_is_asked_by_number(client: Client, peer: Peer) -> None:

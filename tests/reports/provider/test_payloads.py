@@ -2,7 +2,7 @@
 
 import json
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from reports.provider.errors import BadPayload, Denied, ProviderError, Refused, Transient
 from reports.provider.payloads import (
     Call,
+    LicenceRecord,
     MeetingRecord,
     NoReport,
     Page,
@@ -23,6 +24,7 @@ from reports.provider.payloads import (
     Visit,
     decode,
     read_answer,
+    read_licence,
 )
 
 from .conftest import SHANGHAI
@@ -145,6 +147,74 @@ def test_rooms() -> None:
     assert nobody.field.endswith("id")
     assert isinstance(many, Unreadable)
     assert many.field == "meeting_capacity"
+
+
+# The licence -------------------------------------------------------------------------------------------
+
+
+def licence(**data: Any) -> LicenceRecord:
+    return read_licence(decode(json.dumps({"status": 200, "data": data})), SHANGHAI)
+
+
+@pytest.mark.parametrize(
+    ("data", "told"),
+    [
+        (
+            {"payType": "1", "expire_date": "2018-12-31", "capacity": {"100": 3, "25": 5, "50": 55}},
+            LicenceRecord({25: 5, 50: 55, 100: 3}, "1", date(2018, 12, 31)),
+        ),
+        ({"payType": 2, "capacity": {"25": "5", " 50 ": 0}}, LicenceRecord({25: 5, 50: 0}, "2", None)),
+        ({"capacity": {}}, LicenceRecord({}, "", None)),
+        ({"payType": "3", "capacity": None, "expire_date": ""}, LicenceRecord({}, "3", None)),
+        ({"capacity": {"25": 1}, "expire_date": "0000-00-00"}, LicenceRecord({25: 1}, "", None)),
+        ({"capacity": {"25": 1}, "expire_date": "2018-8-1"}, LicenceRecord({25: 1}, "", date(2018, 8, 1))),
+        ({"capacity": {"25": 1}, "expire_date": "9999-12-31"}, LicenceRecord({25: 1}, "", date(9999, 12, 31))),
+        # A time is a day where the company is.
+        ({"capacity": {"25": 1}, "expireDate": "2018-08-31T16:00:00Z"}, LicenceRecord({25: 1}, "", date(2018, 9, 1))),
+        ({"capacity": {"25": 1}, "expire_date": "2018-08-31 23:59:59"}, LicenceRecord({25: 1}, "", date(2018, 8, 31))),
+    ],
+)
+def test_a_licence(data: dict[str, Any], told: LicenceRecord) -> None:
+    found = licence(**data)
+    assert found == told
+    assert list(found.capacity) == sorted(found.capacity)
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (None, "data is null, not an object"),
+        ([], "data is a list, not an object"),
+        ({}, "capacity is missing"),
+        ({"meetings": []}, "capacity is missing"),
+        ({"capacity": [5]}, "capacity is a list, not an object"),
+        ({"capacity": "25"}, "capacity is a text, not an object"),
+        ({"capacity": {"big": 5}}, "capacity has 'big', not a number of seats"),
+        ({"capacity": {"-25": 5}}, "capacity has '-25', not a number of seats"),
+        ({"capacity": {"": 5}}, "capacity has '', not a number of seats"),
+        ({"capacity": {"25": -1}}, "capacity has '-1', not a number of rooms"),
+        ({"capacity": {"25": 1.5}}, "capacity has '1.5', not a number of rooms"),
+        ({"capacity": {"25": True}}, "capacity has 'True', not a number of rooms"),
+        ({"capacity": {"25": None}}, "capacity has 'None', not a number of rooms"),
+        ({"capacity": {"25": 1, "025": 2}}, "capacity has the size 25 twice"),
+        ({"capacity": {}, "payType": "x" * 21}, "payType is longer than 20 characters"),
+        ({"capacity": {}, "payType": {}}, "payType is an object, not a text"),
+        ({"capacity": {}, "expire_date": "soon"}, "expire_date is 'soon', not a date such as 2017-08-31"),
+        ({"capacity": {}, "expire_date": "2018-02-30"}, "expire_date is '2018-02-30', not a date such as 2017-08-31"),
+        ({"capacity": {}, "expire_date": 20181231}, "expire_date is '20181231', not a date such as 2017-08-31"),
+    ],
+)
+def test_a_licence_that_makes_no_sense(data: Any, words: str) -> None:
+    with pytest.raises(BadPayload) as caught:
+        read_licence(decode(json.dumps({"status": 200, "data": data})), SHANGHAI)
+    assert caught.value.message == f"The licence cannot be read: {words}."
+
+
+def test_a_licence_that_is_refused() -> None:
+    with pytest.raises(Denied):
+        read_licence({"status": 401, "message": "no"}, SHANGHAI)
+    with pytest.raises(BadPayload, match="no status"):
+        read_licence({"data": {"capacity": {}}}, SHANGHAI)
 
 
 @pytest.mark.parametrize(
@@ -547,6 +617,24 @@ def test_no_answer_raises_anything_else(answer: Any) -> None:
             if isinstance(record, Unreadable):
                 json.loads(record.raw.encode("ascii"))
                 assert "\x00" not in record.reason
+
+
+# Wild values of a licence.
+licences = st.fixed_dictionaries(
+    {"status": st.just(200) | scalars},
+    optional={
+        "data": items
+        | st.fixed_dictionaries({}, optional=dict.fromkeys(("payType", "expire_date"), scalars | spelt | items))
+        | st.fixed_dictionaries({"capacity": st.dictionaries(st.text() | spelt, scalars | items) | items})
+    },
+)
+
+
+@given(licences)
+def test_no_licence_raises_anything_else(answer: Any) -> None:
+    with suppress(ProviderError):
+        found = read_licence(answer, SHANGHAI)
+        assert all(type(one) is int and one >= 0 for pair in found.capacity.items() for one in pair)
 
 
 @given(st.lists(items, max_size=3), st.dictionaries(fields, items))

@@ -1,0 +1,235 @@
+"""The charts of the pool: rooms at once over time, hours at each level, what other numbers would have meant."""
+
+from collections.abc import Callable, Sequence
+from datetime import date, datetime
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from dashboard.charts import Chart
+from dashboard.filters import link
+from dashboard.templatetags import ledger
+from reports import csvtable
+from reports.figures.pool import Level, OfSize, WhatIf
+from reports.filter import Filter
+
+# Further than that the axis is not drawn for a pool that is far larger than what is asked about.
+LONGEST_AXIS = 300
+TONES = 7
+
+HourUrl = Callable[[datetime], str]
+
+
+def hour_url(path: str, chosen: Filter, hour: datetime) -> str:
+    """The address of the meetings that occupied rooms in a clock hour, those that began before the period included.
+
+    "" where the filter says another hour already: nothing can ask for the meetings of both.
+    """
+    if chosen.during not in (None, hour):
+        return ""
+    return link(path, chosen, first=None, last=None, period="all", during=hour, sort="", compare=False)
+
+
+def limit(pool: int | None, count: int) -> list[dict[str, Any]]:
+    """The size of the pool as a line across so many values; none where it is not known."""
+    return [{"label": _("rooms of the pool"), "data": [pool] * count, "tone": 4, "mark": "limit"}] if pool else []
+
+
+def concurrent_by_hour(hours: Sequence[tuple[datetime, int]], pool: int | None, url: HourUrl, csv_url: str) -> Chart:
+    """The most rooms at once in each clock hour; each bar leads to the meetings that occupied them."""
+    links = [url(hour) for hour, _most in hours]
+    return _concurrent(
+        _("Choose a bar to see the meetings of that hour."),
+        "hour",
+        [hour.isoformat(timespec="minutes") for hour, _most in hours],
+        [f"{ledger.day(hour)} {hour:%H:%M}" for hour, _most in hours],
+        [most for _hour, most in hours],
+        links,
+        pool,
+        csv_url,
+    )
+
+
+def concurrent_by_day(days: Sequence[tuple[date, int]], pool: int | None, path: str, chosen: Filter, csv: str) -> Chart:
+    """The most rooms at once on each local day; each bar leads to the meetings that began on it."""
+    links = [link(path, chosen, first=day, last=day, sort="", compare=False) for day, _most in days]
+    return _concurrent(
+        _("The most of each day. Choose a bar to see its meetings."),
+        "day",
+        [day.isoformat() for day, _most in days],
+        [ledger.day(day) for day, _most in days],
+        [most for _day, most in days],
+        links,
+        pool,
+        csv,
+    )
+
+
+def _concurrent(
+    description: str,
+    axis: str,
+    labels: list[str],
+    names: list[str],
+    most: list[int],
+    links: list[str],
+    pool: int | None,
+    csv_url: str,
+) -> Chart:
+    datasets = [{"label": _("rooms at once"), "data": most}, *limit(pool, len(most))]
+    return Chart(
+        id="chart-concurrent-rooms",
+        kind="bar",
+        title=_("Concurrent rooms"),
+        description=description,
+        data={"kind": "bar", "axis": axis, "labels": labels, "datasets": datasets, "links": links},
+        table_head=[_("Hour") if axis == "hour" else _("Day"), _("Rooms at once")],
+        table_rows=[[name, ledger.count(value)] for name, value in zip(names, most, strict=True)],
+        csv_url=csv_url,
+        row_urls=links,
+    )
+
+
+def _axis(levels: Sequence[Level], pool: int | None) -> int:
+    """The last number of rooms that is drawn: that of the pool too, unless it is out of all proportion."""
+    top = levels[-1].rooms
+    return max(top, pool) if pool and pool <= LONGEST_AXIS else top
+
+
+def hours_at_levels(levels: Sequence[Level], pool: int | None, url: HourUrl, csv_url: str) -> Chart:
+    """For how long so many rooms were occupied, told apart by opening hours; from the pool's size on none was free."""
+    count = _axis(levels, pool) + 1
+    full = pool or count
+
+    def drawn(seconds: Callable[[Level], int], low: int, high: int) -> list[float | None]:
+        found: list[float | None] = [None] * count
+        for one in levels[low:high]:
+            found[one.rooms] = float(csvtable.hours(seconds(one)))
+        return found
+
+    links = [url(one.hour) if one.hour and one.rooms else "" for one in levels]
+    datasets = [
+        {"label": _("in opening hours"), "data": drawn(lambda one: one.opening_seconds, 0, full), "tone": 1},
+        {
+            "label": _("at other hours"),
+            "data": drawn(lambda one: one.seconds - one.opening_seconds, 0, full),
+            "tone": 2,
+        },
+    ]
+    if full < len(levels):
+        everything = drawn(lambda one: one.seconds, full, len(levels))
+        datasets.append({"label": _("no room free"), "data": everything, "tone": 4})
+    return Chart(
+        id="chart-hours-at-level",
+        kind="bar",
+        title=_("Hours at each number of rooms"),
+        description=_("For how long exactly so many were occupied. Choose a bar to see an hour of it."),
+        data={
+            "kind": "bar",
+            "stacked": True,
+            "labels": [str(rooms) for rooms in range(count)],
+            "x_title": _("rooms at once"),
+            "datasets": datasets,
+            "links": links,
+            "unit": _("h"),
+        },
+        table_head=[_("Rooms at once"), _("Hours"), _("In opening hours"), _("At least so many")],
+        table_rows=[
+            [
+                ledger.count(one.rooms),
+                ledger.hours2(one.seconds),
+                ledger.hours2(one.opening_seconds),
+                ledger.hours2(one.at_least_seconds),
+            ]
+            for one in levels
+        ],
+        csv_url=csv_url,
+        row_urls=links,
+    )
+
+
+def what_if(levels: Sequence[Level], asked: WhatIf, pool: int | None, rented: str, url: HourUrl, csv_url: str) -> Chart:
+    """How many meetings would have found none of so many rooms; the pool and what serves 99% are marked.
+
+    rented: what the point of the pool is called.
+    """
+    count = _axis(levels, pool) + 1
+    without = [one.without for one in levels] + [0] * (count - len(levels))
+    # A level that never was has no hour to lead to.
+    links = [url(one.hour) if one.hour and one.rooms else "" for one in levels]
+
+    def point(label: str, rooms: int, tone: int) -> dict[str, Any]:
+        data = [without[rooms] if place == rooms else None for place in range(count)]
+        return {"label": label, "data": data, "tone": tone, "mark": "point"}
+
+    datasets: list[dict[str, Any]] = [{"label": _("would have found none"), "data": without, "tone": 1}]
+    if (enough := asked.rooms_for(990)) is not None:
+        named = _("%(share)s served: %(rooms)s") % {"share": "99%", "rooms": ledger.count(enough)}
+        datasets.append(point(named, enough, 3))
+    if pool and pool < count:
+        datasets.append(point(rented, pool, 4))
+    return Chart(
+        id="chart-what-if",
+        kind="line",
+        title=_("With so many rooms"),
+        description=_("Meetings that would have found none. Choose a point to see an hour with so many in use."),
+        data={
+            "kind": "line",
+            "labels": [str(rooms) for rooms in range(count)],
+            "x_title": _("rooms"),
+            "datasets": datasets,
+            "links": links,
+        },
+        table_head=[_("Rooms"), _("Would have found none"), _("Served")],
+        table_rows=[
+            [ledger.count(one.rooms), ledger.count(one.without), ledger.percent(asked.served(one.rooms))]
+            for one in levels
+        ],
+        csv_url=csv_url,
+        row_urls=links,
+    )
+
+
+def what_if_by_size(sizes: Sequence[OfSize], csv_url: str) -> Chart | None:
+    """The same for the rooms of each size by themselves, a line each; None where there are not two to compare."""
+    shown = [one for one in sizes if one.kind == "size" and one.asked.meetings]
+    if len(shown) < 2:
+        return None
+    top = max(one.asked.rooms_for(1000) or 0 for one in shown)
+    names = [_("%(seats)s seats") % {"seats": ledger.count(one.seats)} for one in shown]
+    return Chart(
+        id="chart-what-if-by-size",
+        kind="line",
+        title=_("With so many rooms of a size"),
+        description=_("Of the meetings in rooms of that size, those that would have found none of so many."),
+        data={
+            "kind": "line",
+            "labels": [str(rooms) for rooms in range(top + 1)],
+            "x_title": _("rooms of the size"),
+            "unit": "%",
+            "datasets": [
+                {
+                    "label": name,
+                    # A share of its own meetings: the sizes are not used alike.
+                    "data": [
+                        float(csvtable.percent(one.asked.without(rooms) / one.asked.meetings))
+                        for rooms in range(top + 1)
+                    ],
+                    "tone": place % TONES + 1,
+                }
+                for place, (name, one) in enumerate(zip(names, shown, strict=True))
+            ],
+        },
+        table_head=[_("Rooms"), *names],
+        table_rows=[
+            [
+                ledger.count(rooms),
+                *(
+                    f"{ledger.count(left)} · {ledger.percent(left / one.asked.meetings)}"
+                    for one in shown
+                    for left in [one.asked.without(rooms)]
+                ),
+            ]
+            for rooms in range(top + 1)
+        ],
+        csv_url=csv_url,
+    )
