@@ -149,9 +149,10 @@ def make(seed: int) -> World:
     return _Maker(seed).world()
 
 
-def questions(world: World, count: int = 3) -> list[Question]:
-    """What is asked of a world: the first question of its days alone, the others narrowed in one way or two."""
+def questions(world: World) -> list[Question]:
+    """What is asked of a world: the first question of its days alone, one or two more narrowed in one way or two."""
     draw = random.Random(f"questions of {world.seed}")
+    count = 2 + world.seed % 2
     return [_question(world, draw, parts=0 if number == 0 else draw.choice((1, 1, 1, 2))) for number in range(count)]
 
 
