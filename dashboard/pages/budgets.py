@@ -138,7 +138,7 @@ def budgets(request: base.HtmxHttpRequest) -> HttpResponse:
                 "next": status.next(),
                 "bar": _bar(status),
                 "expected": outlook.sentence(expected) if expected else "",
-                "over": expected is not None and expected.likely > status.amount,
+                "over": expected is not None and expected.so_far <= status.amount < expected.likely,
                 "unpriced": outlook.unpriced(status.unpriced),
                 "calls_url": figures.calls_url(status),
                 "notices": [_told(notice, now) for notice in notices],
