@@ -56,10 +56,19 @@ def test_a_view_is_saved_in_its_one_spelling_and_opened_by_a_plain_link(clients)
 def test_every_page_with_a_filter_bar_can_be_kept(clients, name):
     take(
         meeting(
-            host_id="a/b c?d", participants=[{"name": "x/y%", "join_time": "2026-03-09 10:00:00", "leave_time": None}]
+            host_id="a/b c?d",
+            topic="A/b?",
+            participants=[{"name": "x/y%", "join_time": "2026-03-09 10:00:00", "leave_time": None}],
         )
     )
-    path = {"room": "/rooms/a%2Fb%20c%3Fd/", "person": "/people/x%2Fy%25/", "overview": "/"}.get(name, f"/{name}/")
+    path = {
+        "overview": "/",
+        "room": "/rooms/a%2Fb%20c%3Fd/",
+        "person": "/people/x%2Fy%25/",
+        "series-list": "/series/",
+        "series-number": "/series/number/1571106323/",
+        "series-topic": "/series/topic/a%2Fb%3F/",
+    }.get(name, f"/{name}/")
     page = Page(clients["owner"].get(f"{path}?period=all").content.decode())
     (form,) = page.root.find("form", id="save-view")
     given = {field.attributes["name"]: field.attributes["value"] for field in form.find("input")}
