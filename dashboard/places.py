@@ -152,7 +152,7 @@ def is_one(path: str) -> bool:
 
 def title(place: Place, given: Mapping[str, str]) -> str:
     """What a page is called where it is spoken of: a room's or an attendee's name after the kind of page."""
-    label, nobody, silent = str(place.label), _("(no name)"), _("(no topic)")
+    label, nobody, untitled = str(place.label), _("(no name)"), _("(no topic)")
     if place.name == "room":
         room = Room.objects.filter(host_id=given["host_id"]).first()
         return f"{label}: {room or given['host_id']}"
@@ -162,5 +162,5 @@ def title(place: Place, given: Mapping[str, str]) -> str:
         spelled = " ".join(visit.name.split()) if visit else key
         return f"{label}: {spelled or nobody}"
     if place.narrow is one_series:
-        return f"{label}: {' '.join(given['key'].split()) or silent}"
+        return f"{label}: {' '.join(given['key'].split()) or untitled}"
     return label

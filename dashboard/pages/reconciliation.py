@@ -299,6 +299,13 @@ def _why(one: Explanation, line: Line, month: Month, month_url: str) -> tuple[st
                 number,
             )
             url = here
+        case Kind.YOUNG:
+            text = ngettext(
+                "%(count)s meeting ended within the day before they counted, and may not have been reported then",
+                "%(count)s meetings ended within the day before they counted, and may not have been reported then",
+                number,
+            )
+            url = here
         case Kind.WITHHELD:
             text = ngettext(
                 "%(count)s meeting keeps visits or calls that are no longer reported",

@@ -38,6 +38,8 @@ COUNTED = Q(state__in=(Meeting.State.ENDED, Meeting.State.EMPTY, Meeting.State.S
 MEASURES = ("meetings", "participants", "seconds", "calls", "call_seconds", "cost")
 # More unreported meetings of one room and day are not tried against each other.
 MOST_TRIED = 12
+# "Reports arrive minutes to hours late": what ended so shortly before they counted may not have been reported yet.
+FRESH = timedelta(days=1)
 
 
 class Kind(StrEnum):
@@ -53,6 +55,7 @@ class Kind(StrEnum):
     UNREPORTED = "unreported"  # here its participants are not reported
     REJECTED = "rejected"  # its record could not be read and waits
     SINCE = "since"  # it came, ended or changed here since they counted
+    YOUNG = "young"  # here it is known from while it ran; they report some hours after the end, and count then
     WITHHELD = "withheld"  # they report its visits or calls no more; here they are kept
     SETTLING = "settling"  # days that were pulled before they counted and are pulled once more
 
@@ -173,12 +176,14 @@ class Here:
     """What is here of one room and period, against one count of theirs.
 
     counted: meetings that count. Of them, ended: ended after they counted; late: came or changed here since,
-    and may be in their count or not. running, unreported, rejected: beside them.
+    and may be in their count or not; young: of the others, those that had ended for less than FRESH.
+    running, unreported, rejected: beside them.
     """
 
     counted: int = 0
     ended: int = 0
     late: int = 0
+    young: int = 0
     running: int = 0
     unreported: int = 0
     rejected: int = 0
@@ -187,7 +192,8 @@ class Here:
 def _surplus(here: Here, more: int) -> dict[Kind, int]:
     """Ours are `more` than theirs, less those that had not ended."""
     late = min(here.late, more)
-    return {Kind.SINCE: here.ended + late, Kind.ONLY_HERE: more - late}
+    young = min(here.young, more - late)
+    return {Kind.SINCE: here.ended + late, Kind.YOUNG: young, Kind.ONLY_HERE: more - late - young}
 
 
 def explain_month(theirs: int, here: Here) -> dict[Kind, int]:
@@ -196,7 +202,7 @@ def explain_month(theirs: int, here: Here) -> dict[Kind, int]:
     if missing > 0:
         return _told({Kind.SINCE: here.ended, Kind.UNLOCATED: missing})
     surplus = _surplus(here, -missing)
-    return _told({Kind.SINCE: surplus[Kind.SINCE], Kind.UNLOCATED: surplus[Kind.ONLY_HERE]})
+    return _told({Kind.UNLOCATED: surplus.pop(Kind.ONLY_HERE), **surplus})
 
 
 def explain_day(theirs: int, here: Here, *, pulled: bool, looked: bool, fits: Callable[[int], bool]) -> dict[Kind, int]:
@@ -389,10 +395,10 @@ def _ours(spans: Sequence[Span], host_ids: Mapping[int | None, str]) -> dict[tup
 
 
 def _late(periods: Iterable[tuple[Span, datetime]], host_ids: Mapping[int | None, str]) -> list[_Late]:
-    """Counted meetings of some spans that came or changed since the moment given with each."""
+    """Counted meetings of some spans that came, changed or ended since the moment given with each, or just before."""
     wanted = Q()
     for span, sent_at in periods:
-        wanted |= Q(**_within(span), changed_at__gte=sent_at)
+        wanted |= Q(**_within(span)) & (Q(changed_at__gte=sent_at) | Q(end_time__gte=sent_at - FRESH))
     if not wanted:
         return []
     rows = Meeting.objects.filter(COUNTED, wanted).order_by()
@@ -506,13 +512,15 @@ def _whole(piece: PulledDay | None) -> datetime | None:
 
 def _here(ours: _Ours, late: Iterable[_Late], period: _Totals, rejected: int = 0) -> Here:
     """What is here against the totals of a period. late: what came or changed in it, perhaps before they were asked."""
-    ended = came = 0
+    ended = came = young = 0
     for one in late:
         if one.end > period.told_at:
             ended += 1
         elif one.changed >= period.sent_at:
             came += 1
-    return Here(ours.figures.meetings, ended, came, ours.running, ours.unreported, rejected)
+        elif one.end > period.told_at - FRESH:
+            young += 1
+    return Here(ours.figures.meetings, ended, came, young, ours.running, ours.unreported, rejected)
 
 
 def _fitting(theirs: Figures, ours: Figures, lengths: Sequence[int]) -> Callable[[int], bool]:
@@ -656,6 +664,8 @@ class _Comparison:
         ]
         if not located and (left := of_month.get(Kind.UNLOCATED, 0) - sum(one.count for one in found)) > 0:
             found.append(Explanation(Kind.UNLOCATED, left))
+        if not located and (young := of_month.get(Kind.YOUNG, 0)) and not any(one.kind == Kind.YOUNG for one in found):
+            found.append(Explanation(Kind.YOUNG, young))
         if since := max(of_month.get(Kind.SINCE, 0), since if located else 0):
             found.append(Explanation(Kind.SINCE, since))
         line = self._line(host_id, theirs, ours)

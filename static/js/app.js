@@ -25,11 +25,25 @@
     const form = field.form;
     // A day that is still being typed is out of range.
     if (form?.matches("[data-filter]") && field.matches("[data-auto]") && form.checkValidity()) {
-      // In the first moments after a swap htmx has not taken up the new form yet: it would load the whole page.
-      window.htmx?.process(form);
-      form.requestSubmit();
+      if (field.type === "number") sendOnce(form);
+      else send(form);
     }
   });
+
+  function send(form) {
+    // In the first moments after a swap htmx has not taken up the new form yet: it would load the whole page.
+    window.htmx?.process(form);
+    form.requestSubmit();
+  }
+
+  // Enter in a field of text changes it and sends the form by itself: twice the same would be asked for.
+  function sendOnce(form) {
+    let sent = false;
+    form.addEventListener("submit", () => (sent = true), { once: true });
+    window.setTimeout(() => {
+      if (!sent && form.isConnected) send(form);
+    });
+  }
 
   // A list of many is narrowed by typing a part of a name.
   const plain = (text) => text.normalize("NFKC").toLowerCase();

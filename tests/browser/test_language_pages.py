@@ -214,7 +214,7 @@ def pages(first: Meeting) -> list[str]:
         "/series/?period=all&by=topic&present=80",
         "/series/?q=没有这个会议",
         reverse("series-number", args=[first.meeting_id]),
-        f"{reverse('series-topic', args=[' '])}?period=all",
+        f"{reverse('series-topic', args=[first.topic])}?period=all",
         f"{reverse('series-number', args=[first.meeting_id])}?period=all&compare=1",
         "/meetings/?period=all&room=10001&q=1&state=solo&extra=1&calls=0&weekday=1&hour=9&uuid=1&name=1",
         "/telephony/?period=all&country=-&phone=-",

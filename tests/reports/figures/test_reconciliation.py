@@ -116,6 +116,9 @@ YES, NO = {"pulled": True, "looked": True}, {"pulled": True, "looked": False}
         (3, Here(counted=5), YES, {"only_here": 2}),
         (3, Here(counted=6, ended=1, late=1), YES, {"since": 2, "only_here": 1}),
         (5, Here(counted=4, ended=1), YES, {"missing": 2, "since": 1}),
+        (3, Here(counted=6, late=1, young=1), YES, {"since": 1, "young": 1, "only_here": 1}),
+        (3, Here(counted=4, young=3), NO, {"young": 1}),
+        (5, Here(counted=3, young=2), YES, {"missing": 2}),
         (5, Here(counted=3, rejected=1), YES, {"rejected": 1, "missing": 1}),
         (5, Here(counted=3, rejected=9), YES, {"rejected": 2}),
         # What runs or is unreported by a look that was later than their count is nothing they counted.
@@ -141,21 +144,23 @@ def test_unreported_meetings_that_are_just_as_long_are_what_is_meant():
 small = st.integers(0, 4)
 
 
-@given(small, small, small, small, small, small, small, st.booleans(), st.booleans(), st.booleans())
-def test_the_reasons_add_up_to_the_difference(theirs, plain, ended, late, running, unreported, rejected, a, b, fits):
-    here = Here(plain + ended + late, ended, late, running, unreported, rejected)
-    less = (Kind.ONLY_HERE, Kind.SINCE)
+@given(small, small, small, small, small, small, small, small, st.booleans(), st.booleans(), st.booleans())
+def test_the_reasons_add_up_to_the_difference(
+    theirs, plain, ended, late, young, running, unreported, rejected, a, b, fits
+):
+    here = Here(plain + ended + late + young, ended, late, young, running, unreported, rejected)
+    less = (Kind.ONLY_HERE, Kind.SINCE, Kind.YOUNG)
     found = explain_day(theirs, here, pulled=a, looked=a and b, fits=lambda count: fits)
     assert sum(-count if kind in less else count for kind, count in found.items()) == theirs - here.counted
     assert all(count > 0 for count in found.values())
     # Without anything that came since, each side's surplus is named in full.
-    if not late:
+    if not late and not young:
         sure = theirs - plain
         assert found.get(Kind.ONLY_HERE, 0) == max(0, -sure)
         if a and b and not rejected and not fits:
             assert found.get(Kind.MISSING, 0) == max(0, sure)
     of_month = explain_month(theirs, here)
-    assert (Kind.UNLOCATED in of_month) == any(kind not in (Kind.SINCE,) for kind in found)
+    assert (Kind.UNLOCATED in of_month) == any(kind not in (Kind.SINCE, Kind.YOUNG) for kind in found)
 
 
 # Months ----------------------------------------------------------------------------------------------
