@@ -16,6 +16,8 @@ from reports.filter import NOT_TOLD
 
 # Pages without a filter bar of the meetings' kind: no filter comes from them, none goes there.
 UNFILTERED = ("data",)
+# Pages that stand under another one's name.
+UNDER = {"data": ("reconciliation",)}
 
 
 def site(request: HttpRequest) -> dict[str, Any]:
@@ -59,7 +61,8 @@ def _nav(request: HttpRequest) -> list[dict[str, Any]]:
     items = []
     for name, label, key in places:
         url = reverse(name)
-        active = request.path == url if url == "/" else request.path.startswith(url)
+        under = [url, *(reverse(other) for other in UNDER.get(name, ()))]
+        active = request.path == url if url == "/" else request.path.startswith(tuple(under))
         items.append({"url": url, "label": label, "active": active, "key": key, "filtered": name not in UNFILTERED})
     if any(item["active"] and not item["filtered"] for item in items):
         return items

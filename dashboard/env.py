@@ -8,9 +8,10 @@ import os
 import re
 import secrets
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import time
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import dj_database_url
@@ -21,6 +22,20 @@ DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 # One entry a weekday, Monday first: (opens, closes), or None when closed all day.
 OpeningHours = tuple[tuple[time, time] | None, ...]
+
+
+ADDRESS = re.compile(r"[^\s@<>(),;:\\\"\[\]]+@[^\s@<>(),;:\\\"\[\]]+")
+
+
+@dataclass(frozen=True, slots=True)
+class MailServer:
+    """Where mail is handed over. tls: "" for none, "start" for STARTTLS, "whole" for TLS from the first byte."""
+
+    host: str
+    port: int
+    user: str = ""
+    password: str = field(default="", repr=False)
+    tls: str = ""
 
 
 class EnvError(Exception):
@@ -120,6 +135,58 @@ class Env:
             # The value itself is not repeated: somebody may have put a password into it.
             raise EnvError(f"{name} is no web address. Set it to one such as {default or 'https://host/path/'}.")
         return value.rstrip("/") + "/"
+
+    def mail_server(self, name: str) -> MailServer | None:
+        """The SMTP server of an address such as smtp://user:password@mail.example.com:587?tls=1; None: no mail."""
+        value = self.text(name)
+        if not value:
+            return None
+        # Never repeat the value: it may hold a password.
+        wrong = EnvError(
+            f"{name} cannot be used. Set it to smtp://USER:PASSWORD@HOST:587?tls=1, smtps://USER:PASSWORD@HOST:465 or, "
+            "for a server that asks for neither, smtp://HOST:25. Signs such as @ : / ? # % in a password are written "
+            "as %40 %3A %2F %3F %23 %25."
+        )
+        try:
+            parts = urlsplit(value)
+            port = parts.port
+            options = parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query))
+            user, password = (
+                unquote(parts.username or "", errors="strict"),
+                unquote(parts.password or "", errors="strict"),
+            )
+        except ValueError:
+            raise wrong from None
+        tls = dict(options).get("tls", "0")
+        good = (
+            parts.scheme in {"smtp", "smtps"}
+            and bool(parts.hostname)
+            and port != 0
+            and parts.path in {"", "/"}
+            and not parts.fragment
+            and [key for key, _ in options] in ([], ["tls"])
+            and tls in {"0", "1"}
+            and bool(user) == bool(password)
+            # No mail server takes others, and smtplib would tell them in its own error.
+            and bool(re.fullmatch(r"[\x21-\x7e]*", user + (parts.hostname or "")))
+            and bool(re.fullmatch(r"[\x20-\x7e]*", password))
+        )
+        if not good or (parts.scheme == "smtps" and options):
+            raise wrong
+        if parts.scheme == "smtps":
+            return MailServer(parts.hostname or "", port or 465, user, password, "whole")
+        return MailServer(
+            parts.hostname or "", port or (587 if tls == "1" else 25), user, password, "start" if tls == "1" else ""
+        )
+
+    def mail_from(self, name: str, default: str) -> str:
+        """The sender of mail: an address, or a name and an address in angle brackets."""
+        value = self.text(name, default)
+        found = re.fullmatch(r"[^<>@]*<([^<>]+)>|([^<>]+)", value)
+        address = (found[1] or found[2]) if found else ""
+        if re.search(r"[\x00-\x1f\x7f]", value) or not ADDRESS.fullmatch(address):
+            raise EnvError(f"{name} is '{value}'. Set it to something like Roomledger <roomledger@example.com>.")
+        return value
 
     def choice(self, name: str, pattern: str, default: str, example: str) -> str:
         value = self.text(name, default)

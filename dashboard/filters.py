@@ -305,6 +305,8 @@ def chips(path: str, chosen: Filter, room_names: Mapping[str, str]) -> list[Chip
     for name, label in CALL_LABELS.items():
         if value := getattr(chosen, name):
             chip(str(label), _("not told") if value == NOT_TOLD else value, **{name: ""})
+    if chosen.priced is not None:
+        chip(_("Priced"), _("yes") if chosen.priced else _("no"), priced=None)
     if chosen.name is not None:
         chip(_("Attendee"), chosen.name or _("(no name)"), name=None)
     if chosen.number:
@@ -391,6 +393,8 @@ def bar(
     ]
     return {
         "action": path,
+        # What the address holds, for a view to keep.
+        "query": to_query(chosen, page=1),
         "period_choices": [
             (name, label, name == chosen.period, link(path, chosen, first=None, last=None, period=name), key)
             for (name, label), key in zip(PERIOD_LABELS.items(), PERIOD_KEYS, strict=True)

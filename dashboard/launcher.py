@@ -204,6 +204,9 @@ def _again_as_demo(host: str, port: int, worker: bool) -> None:
         "UMEET_API_KEY": DEMO_KEY,
         "UMEET_API_SECRET": "demo-secret",
     }
+    if not any(os.environ.get(name) for name in ("SITE_URL", "SITE_URL_FILE")):
+        # Mail that the demo sends leads back to it.
+        kept["SITE_URL"] = f"http://{f'[{host}]' if ':' in host else host}:{port}/"
     arguments = [sys.executable, _manage(), "start", "--demo", "--address", f"{host}:{port}"]
     sys.stdout.flush()
     os.execve(sys.executable, arguments + ([] if worker else ["--no-worker"]), kept)  # noqa: S606

@@ -81,6 +81,8 @@ SENTENCES = (
     gettext_noop("has %(text)s, not a number of rooms"),
     gettext_noop("has the size %(count)s twice"),
     gettext_noop("is %(text)s, not a date such as 2017-08-31"),
+    gettext_noop("The answer holds no totals: its data has no list of rooms."),
+    gettext_noop("The provider's totals cannot be read: %(field)s %(known)s."),
     # Its pages.
     gettext_noop(
         "%(endpoint)s: the provider was asked for page %(number)s and answered page %(other_number)s; %(told)s"
@@ -109,6 +111,8 @@ SENTENCES = (
     gettext_noop("is %(text)s, not an amount of money such as 0.12"),
     gettext_noop("is %(text)s, which has more than %(count)s decimal places"),
     gettext_noop("is %(text)s, neither 0 nor 1"),
+    gettext_noop("is %(text)s, not a whole number"),
+    gettext_noop("is %(text)s, not a number of minutes"),
     gettext_noop("an object"),
     gettext_noop("a list"),
     gettext_noop("a text"),
@@ -122,6 +126,27 @@ SENTENCES = (
     gettext_noop("call-in"),
     gettext_noop("call-out"),
     gettext_noop("callback"),
+    # The way of a mail.
+    gettext_noop("The mail server %(where)s cannot be reached (%(told)s). Check EMAIL_URL and the network."),
+    gettext_noop("The mail server %(where)s did not answer within %(seconds)s seconds."),
+    gettext_noop("The mail server %(where)s cannot be spoken to in TLS (%(told)s). Check EMAIL_URL."),
+    gettext_noop("The mail server %(where)s does not offer what EMAIL_URL asks for (%(told)s)."),
+    gettext_noop("The mail server %(where)s does not accept the user name and password (%(told)s). Check EMAIL_URL."),
+    gettext_noop("The mail server %(where)s does not take mail from this sender (%(told)s). Check EMAIL_FROM."),
+    gettext_noop("The mail server does not take mail to %(text)s (%(told)s)."),
+    gettext_noop("The mail server %(where)s does not take the mail (%(told)s)."),
+    gettext_noop("The mail server %(where)s ended the connection."),
+    gettext_noop(
+        "The mail server had the whole mail and did not answer: it may have arrived or not. Ask its readers, and send "
+        "it again if it did not."
+    ),
+    gettext_noop(
+        "The worker stopped while it sent this mail: it may have arrived or not. Ask its readers, and send it again if "
+        "it did not."
+    ),
+    gettext_noop(
+        "The view cannot be opened any more, so that nothing was sent. Open it to see why, and make the report anew."
+    ),
     # A saved answer, and what the system says of files and connections.
     gettext_noop("%(text)s cannot be read: %(told)s."),
     gettext_noop("%(text)s cannot be imported: %(known)s"),

@@ -1,13 +1,15 @@
 """Django's settings, all of them from the environment (see env.py and the README's table)."""
 
 import os
+import sys
 from datetime import timedelta
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from celery.schedules import crontab
 from csp.constants import NONE, SELF
 
-from dashboard.env import Env
+from dashboard.env import Env, EnvError
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -35,8 +37,32 @@ RETENTION_DAYS = env.whole("RETENTION_DAYS", None, 1, 36500)
 HISTORY_DAYS = 366
 # Set by `start --demo` for its own children only.
 DEMO = env.flag("ROOMLEDGER_DEMO", False)
+
+# Mail: off unless EMAIL_URL is set. The address holds a password, so it is kept in parts and under Django's names,
+# which its error pages know to hide.
+_server = env.mail_server("EMAIL_URL")
+EMAIL_ON = _server is not None
+SITE_URL = env.url("SITE_URL", "https://rooms.example.com/") if env.text("SITE_URL") else ""
+# The demo's parent gives its children their address.
+if EMAIL_ON and not SITE_URL and "--demo" not in sys.argv:
+    raise EnvError(
+        "EMAIL_URL is set and SITE_URL is not. Set SITE_URL to the address of this site, such as "
+        "https://rooms.example.com/: the links in a mail begin with it."
+    )
+DEFAULT_FROM_EMAIL = SERVER_EMAIL = env.mail_from(
+    "EMAIL_FROM", f"Roomledger <roomledger@{urlsplit(SITE_URL).hostname or 'localhost'}>"
+)
+EMAIL_BACKEND = "dashboard.smtp.Backend" if EMAIL_ON else "django.core.mail.backends.dummy.EmailBackend"
+if _server is not None:
+    EMAIL_HOST, EMAIL_PORT = _server.host, _server.port
+    EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _server.user, _server.password
+    EMAIL_USE_TLS, EMAIL_USE_SSL = _server.tls == "start", _server.tls == "whole"
+EMAIL_TIMEOUT = 30
+EMAIL_USE_LOCALTIME = True
 # How soon the recent days are asked about again; a demo that is looked at for minutes moves within them.
 RECENT_AGAIN = timedelta(minutes=1) if DEMO else timedelta(hours=1)
+# And the provider's totals of this month and the last.
+TOTALS_AGAIN = timedelta(minutes=10) if DEMO else timedelta(days=1)
 
 INSTALLED_APPS = [
     "dashboard",
@@ -192,6 +218,8 @@ CELERY_WORKER_SEND_TASK_EVENTS = False
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_TIMEZONE = TIME_ZONE
 CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "beat-schedule")
+# How soon budgets and due mail are looked at again: at the full hour, and soon in a demo that is looked at.
+MAIL_AGAIN = 20.0 if DEMO else crontab(minute="*/5")
 CELERY_BEAT_SCHEDULE = {
     # A tick that waited longer than its own interval has nothing left to say.
     "pull-due": {"task": "reports.tasks.pull_due", "schedule": 60.0, "options": {"expires": 55}},
@@ -209,6 +237,16 @@ CELERY_BEAT_SCHEDULE = {
         "task": "reports.tasks.prune",
         "schedule": crontab(hour="4", minute="40"),
         "options": {"expires": 3600},
+    },
+    "check-budgets": {
+        "task": "dashboard.tasks.check_budgets",
+        "schedule": MAIL_AGAIN,
+        "options": {"expires": 290},
+    },
+    "send-due-reports": {
+        "task": "dashboard.tasks.send_due_reports",
+        "schedule": MAIL_AGAIN,
+        "options": {"expires": 290},
     },
 }
 

@@ -7,11 +7,11 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from dashboard import cards, filters, pool_cards
+from dashboard import cards, filters, outlook, pool_cards
 from dashboard.cards import Card
 from dashboard.charts import Days
 from dashboard.templatetags import ledger
-from reports.figures import occupancy, pool, usage
+from reports.figures import forecast, occupancy, pool, usage
 from reports.filter import Filter
 
 
@@ -107,6 +107,10 @@ def usage_cards(names: Iterable[str], chosen: Filter, before: Filter | None, day
     def call_cost() -> Card:
         unpriced = ngettext("%(count)s call unpriced", "%(count)s calls unpriced", totals.unpriced_calls or 0)
         made = ngettext("%(count)s call", "%(count)s calls", totals.calls or 0)
+        hint = counted(unpriced, totals.unpriced_calls) if totals.unpriced_calls else counted(made, totals.calls)
+        # Only beside the cost of this very month so far, which it goes on from.
+        if chosen.period == "month" and (expected := forecast.forecast(chosen, now)):
+            hint = f"{hint} · {outlook.span(expected)}"
         return cards.compared(
             "call_cost",
             _("Telephony cost"),
@@ -114,7 +118,7 @@ def usage_cards(names: Iterable[str], chosen: Filter, before: Filter | None, day
             past.call_cost,
             ledger.money,
             against,
-            hint=counted(unpriced, totals.unpriced_calls) if totals.unpriced_calls else counted(made, totals.calls),
+            hint=hint,
             url=link("telephony"),
             spark=cards.spark([one.call_cost for one in each]),
         )

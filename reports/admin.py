@@ -6,7 +6,18 @@ from typing import TYPE_CHECKING, Any
 from django.contrib import admin
 from django.http import HttpRequest
 
-from reports.models import Change, Licence, Meeting, Pull, PulledDay, Rejected, Room, Source, TrackedNumber
+from reports.models import (
+    Change,
+    Licence,
+    Meeting,
+    ProviderPeriod,
+    Pull,
+    PulledDay,
+    Rejected,
+    Room,
+    Source,
+    TrackedNumber,
+)
 
 if TYPE_CHECKING:
     Base = admin.ModelAdmin[Any]
@@ -71,6 +82,11 @@ class PullAdmin(Kept):
 @admin.register(PulledDay)
 class PulledDayAdmin(Kept):
     list_display = ("day", "complete_at", "announced", "delivered", "next_due_at", "failures", "last_error")
+
+
+@admin.register(ProviderPeriod)
+class ProviderPeriodAdmin(Kept):
+    list_display = ("first", "last", "told_at", "meetings", "next_due_at", "failures", "last_error")
 
 
 @admin.register(Source)

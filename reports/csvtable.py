@@ -23,13 +23,17 @@ Row = tuple[str, ...]
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """One CSV table: its name, its columns in order, the columns that hold free text, and its rows."""
+    """One CSV table: its name, its columns in order, the columns that hold free text, and its rows.
+
+    whole: where no days are given it holds everything, not the usual days.
+    """
 
     name: str
     columns: tuple[str, ...]
     texts: frozenset[str]
     sorts: frozenset[str]
     rows: Callable[[Filter, datetime], Iterator[Row]]
+    whole: bool = False
 
 
 # How values are written: "" is unknown ---------------------------------------------------------------

@@ -29,7 +29,18 @@ from reports.csvtable import (
     truth,
     write,
 )
-from reports.figures import booking, occupancy, people, pool, room_usage, series, telephony, usage
+from reports.figures import (
+    booking,
+    occupancy,
+    people,
+    pool,
+    reconciliation,
+    room_usage,
+    series,
+    telephony,
+    usage,
+)
+from reports.figures.reconciliation import Figures, Line
 from reports.figures.usage import Totals
 from reports.filter import Filter
 from reports.models import Meeting, Participant, Room
@@ -42,6 +53,8 @@ CURRENCY = "CNY"
 CHUNK = 1000
 # Of a meeting's attendees without a name. Never blank: blank is unknown.
 NO_NAME = "(no name)"
+ALL_ROOMS = "(all rooms)"
+NOT_ASKED = "not asked"
 # As the CSV names them, whatever the language of the page.
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
@@ -227,6 +240,38 @@ def _concurrency_rows(chosen: Filter, now: datetime) -> Iterator[Row]:
     zone = ZoneInfo(settings.TIME_ZONE)
     for begin, most in pool.concurrency(pool.course(chosen, now)):
         yield (moment(begin, zone), count(most))
+
+
+def _told(figures: Figures | None) -> Row:
+    if figures is None:
+        return ("",) * len(reconciliation.MEASURES)
+    return (
+        count(figures.meetings),
+        count(figures.participants),
+        minutes(figures.seconds),
+        count(figures.calls),
+        minutes(figures.call_seconds),
+        money(figures.cost),
+    )
+
+
+def _why(line: Line) -> str:
+    """The explanations of a line: `missing 3 (2026-11-19: 2, 2026-11-20: 1); since 1`."""
+    if line.theirs is None:
+        return NOT_ASKED
+    parts = []
+    for one in line.explanations:
+        where = ", ".join(f"{day}: {number}" for day, number in one.days) or ", ".join(one.measures)
+        parts.append(f"{one.kind} {one.count} ({where})" if where else f"{one.kind} {one.count}")
+    return "; ".join(parts)
+
+
+def _reconciliation_rows(chosen: Filter, now: datetime) -> Iterator[Row]:
+    for month in reconciliation.months(chosen, now):
+        for line in (*month.lines, month.total):
+            room = ("", ALL_ROOMS) if line is month.total else (line.host_id, line.room.known_name if line.room else "")
+            pairs = zip(_told(line.theirs), _told(line.ours), strict=True)
+            yield (f"{month.first:%Y-%m}", *room, *(value for pair in pairs for value in pair), CURRENCY, _why(line))
 
 
 def _booked_rows(chosen: Filter, now: datetime) -> Iterator[Row]:
@@ -427,6 +472,25 @@ SIZES = Table(
     _size_rows,
 )
 CONCURRENCY = Table("concurrency", ("begin", "most_rooms"), frozenset(), frozenset(), _concurrency_rows)
+RECONCILIATION = Table(
+    "reconciliation",
+    (
+        "month",
+        "host_id",
+        "room",
+        *(
+            f"{whose}_{measure}"
+            for measure in ("meetings", "participants", "minutes", "calls", "call_minutes", "cost")
+            for whose in ("their", "our")
+        ),
+        "currency",
+        "explanation",
+    ),
+    frozenset({"host_id", "room"}),
+    frozenset(),
+    _reconciliation_rows,
+    whole=True,
+)
 BOOKED = Table(
     "booked",
     (
@@ -478,7 +542,7 @@ TABLES = {
     table.name: table
     for table in (
         *(MEETINGS, PARTICIPANTS, ATTENDEES, TELEPHONY, ROOMS, DAYS, HOURS),
-        *(POOL, SIZES, CONCURRENCY),
+        *(POOL, SIZES, CONCURRENCY, RECONCILIATION),
         *(BOOKED, SERIES),
     )
 }

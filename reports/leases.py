@@ -15,12 +15,12 @@ from typing import TypeVar
 
 from django.db.models import Q, QuerySet
 
-from reports.models import Pull, PulledDay, Source, TrackedNumber, Work
+from reports.models import ProviderPeriod, Pull, PulledDay, Source, TrackedNumber, Work
 
 W = TypeVar("W", bound=Work)
 
 LEASE = timedelta(minutes=10)
-KINDS: tuple[type[Work], ...] = (TrackedNumber, PulledDay, Source)
+KINDS: tuple[type[Work], ...] = (TrackedNumber, PulledDay, ProviderPeriod, Source)
 
 
 def new_owner() -> str:
@@ -101,6 +101,14 @@ def release_abandoned(now: datetime) -> None:
         )
         if not holds and not _lives(pull.owner):
             _interrupt(Pull.objects.filter(pk=pull.pk), now)
+
+
+def release_gone(model: type[Work], now: datetime) -> None:
+    """Give back what killed processes of this machine hold of one more kind of work."""
+    held = model._default_manager.filter(lease_until__gte=now)
+    for owner in set(held.order_by().values_list("lease_owner", flat=True)):
+        if owner and is_gone(owner):
+            held.filter(lease_owner=owner).update(lease_owner="", lease_until=None)
 
 
 def _lives(owner: str) -> bool:

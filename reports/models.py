@@ -1,7 +1,7 @@
 """What is kept. Names and order of fields follow the API's; times are UTC; unknown is NULL.
 
-The database alone says what is due: `TrackedNumber`, `PulledDay` and `Source` rows are pieces of work
-that a worker claims by one conditional UPDATE (see leases.py). A message of the broker only wakes it.
+The database alone says what is due: `TrackedNumber`, `PulledDay`, `ProviderPeriod` and `Source` rows are pieces
+of work that a worker claims by one conditional UPDATE (see leases.py). A message of the broker only wakes it.
 """
 
 from typing import ClassVar
@@ -118,6 +118,59 @@ class PulledDay(Work):
         return self.day.isoformat()
 
 
+class ProviderPeriod(Work):
+    """A calendar month, or one day of it, in the provider's zone, of whose totals `share/summary` is asked.
+
+    What the last whole answer told stands in `rooms`. It was counted at some moment from `sent_at` to `told_at`:
+    what changed here since the one may not be in it, what ended after the other cannot be.
+    """
+
+    first = models.DateField(_("first day"))
+    last = models.DateField(_("last day"))
+    asked_first = models.DateField(
+        _("asked from"), null=True, help_text=_("the first day asked about: days before it were never pulled")
+    )
+    sent_at = models.DateTimeField(null=True, editable=False)
+    told_at = models.DateTimeField(_("told"), null=True, editable=False)
+    meetings = models.PositiveIntegerField(
+        _("meetings"), null=True, help_text=_("the provider's own total over all rooms")
+    )
+
+    class Meta:
+        ordering = ("-last", "first")
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["first", "last"], name="provider_period"),
+        ]
+        verbose_name = _("period of the provider's totals")
+        verbose_name_plural = _("periods of the provider's totals")
+
+    def __str__(self) -> str:
+        return self.first.isoformat() if self.first == self.last else f"{self.first} – {self.last}"
+
+
+class ProviderRoom(models.Model):
+    """One room in the provider's totals of a period, as told."""
+
+    period = models.ForeignKey(ProviderPeriod, models.CASCADE, related_name="rooms")
+    # No Room of ours: the provider may count in rooms that nothing else was told of.
+    host_id = models.CharField(_("host id"), max_length=200, blank=True)
+    is_extra = models.BooleanField(_("extra room"), null=True)
+    meetings = models.PositiveIntegerField(_("meetings"))
+    participants = models.PositiveIntegerField(_("visits"), null=True)
+    meeting_seconds = models.PositiveBigIntegerField(null=True, help_text=_("seconds (the API: minutes)"))
+    audio_participants = models.PositiveIntegerField(_("calls"), null=True)
+    audio_total_seconds = models.PositiveBigIntegerField(null=True, help_text=_("seconds (the API: minutes)"))
+    total_fee = MoneyField(_("cost"), null=True, help_text=_("yuan"))
+
+    class Meta:
+        ordering = ("period", "host_id", "is_extra")
+        verbose_name = _("room in the provider's totals")
+        verbose_name_plural = _("rooms in the provider's totals")
+
+    def __str__(self) -> str:
+        return self.host_id
+
+
 class Source(Work):
     """One of the sources, and whether the provider refuses us there."""
 
@@ -125,6 +178,7 @@ class Source(Work):
         NUMBERS = "numbers", _("meeting numbers")
         DATES = "dates", _("dates")
         ROOMS = "rooms", _("rooms")
+        SUMMARY = "summary", _("provider's totals")
 
     name = models.CharField(_("name"), max_length=16, choices=Name.choices, unique=True)
     refused_at = models.DateTimeField(
@@ -148,6 +202,7 @@ class Pull(models.Model):
         NUMBERS = "numbers", _("meeting numbers")
         DATES = "dates", _("dates")
         ROOMS = "rooms", _("rooms")
+        SUMMARY = "summary", _("provider's totals")
         LOAD = "load", _("saved answers")
 
     class State(models.TextChoices):

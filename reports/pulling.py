@@ -1,9 +1,10 @@
 """What is due, claim it, fetch it, import it, record it.
 
 Three sources feed one importer: meeting numbers (share/reports), dates (share/detail) and rooms
-(share/rooms, and with them licensing). Each run claims pieces of work, asks the provider outside any
-transaction, imports page by page, and only then notes the piece as done: whatever is cut off in between is
-asked for again, and asking again changes nothing.
+(share/rooms, and with them licensing); a fourth brings the provider's own totals (share/summary), which ours
+are checked against. Each run claims pieces of work, asks the provider outside any transaction, imports page
+by page, and only then notes the piece as done: whatever is cut off in between is asked for again, and
+asking again changes nothing.
 
 What goes wrong is sorted by its remedy. Transient: the piece and its source wait ever longer. Unreadable:
 the piece waits, the others go on. Refused: the source stops and every page says so; it is tried once
@@ -12,6 +13,7 @@ an hour, and at once by hand.
 
 import logging
 import random
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -24,16 +26,18 @@ from django.db import DatabaseError, transaction
 from django.db.models import F
 
 from reports import leases, schedule
+from reports.figures import reconciliation
 from reports.importer import Outcome, forget_unnamed, import_page, keep_licence
-from reports.models import Meeting, Pull, PulledDay, Source, TrackedNumber, Work
+from reports.models import Meeting, ProviderPeriod, ProviderRoom, Pull, PulledDay, Source, TrackedNumber, Work
 from reports.provider.client import Client
 from reports.provider.errors import BadPayload, Denied, ProviderError, Refused, Transient
-from reports.provider.payloads import Page
+from reports.provider.payloads import Page, RoomTotals
 
 logger = logging.getLogger(__name__)
 
 NUMBERS_A_CALL = 200  # "At most 200 in one call" (share/reports)
 DAYS_A_CLAIM = 5
+PERIODS_A_CLAIM = 5
 
 BACKOFF = timedelta(minutes=1)
 BACKOFF_AT_MOST = timedelta(hours=1)
@@ -134,8 +138,12 @@ class Run:
         now = self.clock()
         if isinstance(error, Denied | Refused):
             self.state = Pull.State.REFUSED
-            # The key is the same for all sources; anything else may concern this one alone.
-            names = Source.Name.values if isinstance(error, Denied) else [self.source]
+            # The key is the same for all sources that bring meetings; anything else may concern this one alone.
+            # Totals stand apart: a key that may not read them may still bring the meetings, and where no total
+            # is due nothing would show that they are open again.
+            names = [name for name in Source.Name.values if name != Source.Name.SUMMARY]
+            if self.source == Source.Name.SUMMARY or not isinstance(error, Denied):
+                names = [self.source]
             for name in names:
                 schedule.source(name)
             Source.objects.filter(name__in=names).update(refused_at=now, last_error=self.error)
@@ -325,7 +333,7 @@ def pull_days(
             held = leases.claim(candidates, run.owner, clock(), DAYS_A_CLAIM)
             if not held:
                 break
-            run.begin(len(held), _day_span(held), candidates.filter(leases.free(clock())).count())
+            run.begin(len(held), _span([piece.day for piece in held]), candidates.filter(leases.free(clock())).count())
             for piece in held:
                 leases.extend(held, run.owner, clock())
                 try:
@@ -413,6 +421,123 @@ def _ask_licence(client: Client, run: Run) -> None:
     keep_licence(told, run.clock())
 
 
+def pull_totals(
+    client: Client, clock: Clock = utcnow, *, forced: bool = False, watch: Watcher | None = None
+) -> Pull | None:
+    """Ask share/summary for the provider's own totals of the months and days that are due. In, out: as `pull_numbers`.
+
+    A month whose meetings are not ours has its days asked one by one, so that the difference is found at its
+    day; and a day that counts more than its last pull brought is pulled again.
+    """
+    run = Run(Pull.Kind.SUMMARY, clock, watch, forced)
+    if not forced and not schedule.is_open(run.source, clock()):
+        return None
+    going = True
+    with _running(run):
+        while going and not run.out_of_time():
+            candidates = schedule.due_periods(clock())
+            held = leases.claim(candidates, run.owner, clock(), PERIODS_A_CLAIM)
+            if not held:
+                break
+            days = [day for piece in held for day in (piece.first, piece.last)]
+            run.begin(len(held), _span(days), candidates.filter(leases.free(clock())).count())
+            for piece in held:
+                leases.extend(held, run.owner, clock())
+                first, last = _days_to_ask(piece, clock())
+                sent = clock()
+                try:
+                    pages = list(client.summary(first, last))
+                except ProviderError as error:
+                    _put_off([piece], run, error)
+                    going = run.failed(error)
+                    if not going:
+                        break
+                    continue
+                _totals_answered(piece, first, sent, pages, run)
+                run.done(1)
+    return run.pull
+
+
+def _days_to_ask(piece: ProviderPeriod, now: datetime) -> tuple[date, date]:
+    """The days of a period that can be compared: from the first that is pulled, up to today."""
+    since = schedule.compared_since(now) or piece.first
+    last = min(piece.last, schedule.provider_today(now))
+    return min(max(piece.first, since), last), max(piece.first, last)
+
+
+def _totals_answered(piece: ProviderPeriod, first: date, sent: datetime, pages: Sequence[Page], run: Run) -> None:
+    """Keep the totals of a period in place of those told before, and say what has to be asked next."""
+    now = run.clock()
+    assert run.pull is not None  # noqa: S101 — begin() comes first
+    warnings = _note_warnings(pages, run)
+    if not all(page.complete for page in pages):
+        # Totals without a room would be wrong: what was told before stays until a whole answer comes.
+        run.state = Pull.State.PARTIAL
+        wait = min(schedule.SETTLING[0] * 2 ** min(piece.failures, 10), schedule.DAY_WAITS_AT_MOST)
+        mine = ProviderPeriod.objects.filter(pk=piece.pk, lease_owner=run.owner)
+        mine.update(
+            asked_at=now,
+            next_due_at=now + wait,
+            failures=piece.failures + 1,
+            last_error=warnings,
+            lease_owner="",
+            lease_until=None,
+        )
+        return
+    of_month = piece.first != piece.last
+    daily = of_month and piece.first in schedule.recent_months(now)
+    with transaction.atomic():
+        mine = ProviderPeriod.objects.filter(pk=piece.pk, lease_owner=run.owner)
+        kept = mine.update(
+            asked_at=now,
+            sent_at=sent,
+            told_at=now,
+            asked_first=first,
+            meetings=next((page.total_meetings for page in pages if page.total_meetings is not None), None),
+            next_due_at=now + settings.TOTALS_AGAIN if daily else None,
+            failures=0,
+            last_error="",
+            lease_owner="",
+            lease_until=None,
+        )
+        if not kept:
+            # Another worker took it up when our lease had ended, and has the newer answer.
+            return
+        outcome = _replace_rooms(piece, pages)
+        Pull.objects.filter(pk=run.pull.pk).update(pages=F("pages") + len(pages), **{outcome: F(outcome) + 1})
+        piece.refresh_from_db()
+        if of_month:
+            found = reconciliation.month(piece.first, now)
+            if found is not None and found.to_locate:
+                count = (min(piece.last, schedule.provider_today(now)) - first).days + 1
+                days = [first + timedelta(days=number) for number in range(count)]
+                schedule.ask_totals([(day, day) for day in days], now)
+        elif reconciliation.waits(piece):
+            schedule.schedule_days(piece.first, piece.first, now)
+
+
+ROOM_COLUMNS = (
+    *("host_id", "is_extra", "meetings", "participants", "meeting_seconds"),
+    *("audio_participants", "audio_total_seconds", "total_fee"),
+)
+
+
+def _replace_rooms(piece: ProviderPeriod, pages: Sequence[Page]) -> str:
+    """Keep what an answer told of the rooms of a period; returns whether that is "new", "changed" or the "same"."""
+    told = [record for page in pages for record in page.records if isinstance(record, RoomTotals)]
+    # Where a room comes again while it is paged, the later figures are the newer ones.
+    rooms = {(one.host_id, one.is_extra, -1 if one.host_id else place): one for place, one in enumerate(told)}
+    rows = [tuple(getattr(one, name) for name in ROOM_COLUMNS) for one in rooms.values()]
+    # By value: 0.9 and 0.90 yuan are the same.
+    if Counter(rows) == Counter(piece.rooms.order_by().values_list(*ROOM_COLUMNS)):
+        return "new" if piece.told_at is None else "same"
+    piece.rooms.all().delete()
+    ProviderRoom.objects.bulk_create(
+        [ProviderRoom(period=piece, **dict(zip(ROOM_COLUMNS, row, strict=True))) for row in rows], batch_size=500
+    )
+    return "new" if piece.told_at is None else "changed"
+
+
 # Small things --------------------------------------------------------------------------------------
 
 
@@ -440,8 +565,8 @@ def _note_warnings(pages: Sequence[Page], run: Run) -> str:
     return text
 
 
-def _day_span(held: Sequence[PulledDay]) -> str:
-    newest, oldest = max(piece.day for piece in held), min(piece.day for piece in held)
+def _span(days: Sequence[date]) -> str:
+    newest, oldest = max(days), min(days)
     return str(newest) if newest == oldest else f"{oldest} – {newest}"
 
 

@@ -3,15 +3,15 @@
 All of it stands in the database. Nothing here speaks to the provider.
 """
 
-from collections.abc import Iterable
-from datetime import date, datetime, timedelta
+from collections.abc import Collection, Iterable
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet
 
-from reports.models import PulledDay, Source, TrackedNumber
+from reports.models import Meeting, ProviderPeriod, PulledDay, Source, TrackedNumber
 
 # When a number is asked about again while its report settles; after the last step it is settled.
 SETTLING = (
@@ -70,6 +70,104 @@ def schedule_recent(now: datetime) -> None:
     schedule_days(today - timedelta(days=RECENT_DAYS - 1), today, now)
 
 
+# The provider's totals ------------------------------------------------------------------------------
+
+
+def month_of(day: date) -> tuple[date, date]:
+    """The first and the last day of a day's month."""
+    first = day.replace(day=1)
+    return first, (first + timedelta(days=31)).replace(day=1) - timedelta(days=1)
+
+
+def provider_midnight(day: date) -> datetime:
+    """The moment a day of the provider's begins, in UTC."""
+    return datetime(day.year, day.month, day.day, tzinfo=ZoneInfo(settings.UMEET_TIME_ZONE)).astimezone(UTC)
+
+
+def due_periods(now: datetime) -> QuerySet[ProviderPeriod]:
+    """Months and days to ask share/summary about now: newest first, and a month before its days."""
+    return ProviderPeriod.objects.filter(next_due_at__lte=now).order_by("-last", "first")
+
+
+def compared_since(now: datetime) -> date | None:
+    """The first day that totals can be compared for: the oldest day that was pulled or is due, and is kept.
+
+    A month that the retention has begun to empty is left out as a whole. None: no day is pulled.
+    """
+    first = PulledDay.objects.order_by("day").values_list("day", flat=True).first()
+    if first is None or settings.RETENTION_DAYS is None:
+        return first
+    emptied = provider_today(now - timedelta(days=settings.RETENTION_DAYS))
+    return first if first > emptied else month_of(emptied)[1] + timedelta(days=1)
+
+
+def schedule_totals(now: datetime, *, again: bool = False) -> None:
+    """Have the provider's totals asked of this month and the last, and of each older one once its days are whole.
+
+    again: of this month and the last also before their day is over.
+    """
+    if not settings.UMEET_PULL_DATES:
+        return
+    since, today = compared_since(now), provider_today(now)
+    if since is None:
+        return
+    recent = recent_months(now)
+    pulled: dict[date, list[bool]] = {}
+    for day, complete in PulledDay.objects.filter(day__range=(since, today)).values_list("day", "complete_at"):
+        pulled.setdefault(day.replace(day=1), []).append(complete is not None)
+
+    def whole(month: date) -> bool:
+        first, last = month_of(month)
+        return sum(pulled[month]) == (min(last, today) - max(first, since)).days + 1
+
+    wanted = [month for month in pulled if month in recent or whole(month)]
+    known = set(ProviderPeriod.objects.filter(first__in=wanted).values_list("first", "last"))
+    spans = [span for month in sorted(wanted, reverse=True) if (span := month_of(month)) not in known]
+    ProviderPeriod.objects.bulk_create(
+        [ProviderPeriod(first=first, last=last, next_due_at=now) for first, last in spans], ignore_conflicts=True
+    )
+    if again:
+        ask_totals([month_of(month) for month in recent if month in pulled], now)
+
+
+def recent_months(now: datetime) -> tuple[date, date]:
+    """The first days of this month and of the last, whose totals are asked daily."""
+    this = provider_today(now).replace(day=1)
+    return this, (this - timedelta(days=1)).replace(day=1)
+
+
+def wake_totals(now: datetime) -> None:
+    """Have a settled month asked again when something of it changed here since, or older days of it were pulled."""
+    since = compared_since(now)
+    if since is None or not settings.UMEET_PULL_DATES:
+        return
+    settled = ProviderPeriod.objects.filter(next_due_at=None, last__gte=since).exclude(first=F("last"))
+    for period in settled.exclude(sent_at=None):
+        begin, end = provider_midnight(period.first), provider_midnight(period.last + timedelta(days=1))
+        meetings = Meeting.objects.filter(start_time__gte=begin, start_time__lt=end)
+        earlier = period.asked_first is not None and max(since, period.first) < period.asked_first
+        if earlier or meetings.filter(changed_at__gte=period.sent_at).exists():
+            ask_totals([(period.first, period.last)], now)
+
+
+def ask_totals(spans: Collection[tuple[date, date]], now: datetime) -> None:
+    """Have the provider's totals of these periods asked now."""
+    known = set(ProviderPeriod.objects.filter(first__in=[first for first, _ in spans]).values_list("first", "last"))
+    fresh = [ProviderPeriod(first=span[0], last=span[1], next_due_at=now) for span in spans if span not in known]
+    ProviderPeriod.objects.bulk_create(fresh, ignore_conflicts=True)
+    for first, last in known.intersection(spans):
+        waiting = ProviderPeriod.objects.filter(first=first, last=last).exclude(next_due_at__lte=now)
+        waiting.update(next_due_at=now)
+
+
+def ask_for(days: Iterable[date], months: Collection[tuple[date, date]], now: datetime) -> None:
+    """Somebody wants these days pulled and these months' totals asked now, whatever the sources wait for."""
+    for day in days:
+        schedule_days(day, day, now)
+    ask_totals(months, now)
+    _open((Source.Name.DATES, Source.Name.SUMMARY), now)
+
+
 def track(numbers: Iterable[str], now: datetime) -> int:
     """Register meeting numbers to be asked about from now on; returns how many are new."""
     wanted = list(dict.fromkeys(numbers))
@@ -87,10 +185,16 @@ def track(numbers: Iterable[str], now: datetime) -> int:
 def ask_now(now: datetime) -> None:
     """Somebody wants it all now: recent days, rooms, and every number that is not settled."""
     schedule_recent(now)
+    schedule_totals(now, again=True)
     TrackedNumber.objects.exclude(state=TrackedNumber.State.SETTLED).filter(next_due_at__gt=now).update(next_due_at=now)
-    for name in Source.Name.values:
+    _open(Source.Name.values, now)
+
+
+def _open(names: Collection[str], now: datetime) -> None:
+    """Have sources asked at once that were refused or wait after failures."""
+    for name in names:
         source(name)
-    Source.objects.update(refused_at=None, failures=0, next_due_at=now)
+    Source.objects.filter(name__in=names).update(refused_at=None, failures=0, next_due_at=now)
 
 
 def source(name: str) -> Source:

@@ -24,7 +24,7 @@ def _client() -> Client | None:
 
 @shared_task
 def pull_due() -> None:
-    """Every minute: rooms when they were never pulled, then the numbers and days that are due."""
+    """Every minute: rooms when they were never pulled, then the numbers, the days and the totals that are due."""
     client = _client()
     if client is None:
         return
@@ -37,14 +37,19 @@ def pull_due() -> None:
         if settings.UMEET_PULL_DATES and one_at_a_time.acquire(blocking=False):
             try:
                 pulling.pull_days(client)
+                schedule.schedule_totals(pulling.utcnow())
+                if pulling.pull_totals(client) is not None:
+                    # They may have counted what a day's last pull, which was earlier, did not bring.
+                    pulling.pull_days(client)
             finally:
                 one_at_a_time.release()
 
 
 @shared_task
 def pull_recent_days() -> None:
-    """Hourly: today and the two days before, and whatever day of the history is missing."""
+    """Hourly: today and the two days before, whatever day is missing, and the totals of months that changed here."""
     schedule.schedule_recent(pulling.utcnow())
+    schedule.wake_totals(pulling.utcnow())
     pull_due()
 
 

@@ -13,6 +13,7 @@ from dashboard.celery import app
 from reports.sandbox.server import Sandbox
 from reports.sandbox.world import FixedWorld
 from tests import services
+from tests.smtp import SmtpServer
 from tests.support import KEY, SECRET
 
 # Playwright's loop runs in the test process; Django would take it for an async context.
@@ -34,6 +35,7 @@ def _installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         "UMEET_PULL_DATES": True,
         "RETENTION_DAYS": None,
         "SECURE_SSL_REDIRECT": False,
+        "EMAIL_ON": False,
     }
     before = app.conf.broker_url
     app.conf.broker_url = "memory://"
@@ -51,7 +53,8 @@ def installation(tmp_path, request) -> Iterator[dict[str, str]]:
     and a Redis database made for this test alone.
     """
     names = ("UMEET_", "DATA_DIR", "DATABASE_", "CELERY_", "SECRET_", "ALLOWED_", "CSRF_", "TIME_", "OPENING_")
-    environment = {name: value for name, value in os.environ.items() if not name.startswith((*names, "DEBUG"))}
+    others = ("DEBUG", "EMAIL_", "SITE_URL")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith((*names, *others))}
     environment |= {
         "DATA_DIR": str(tmp_path / "installation"),
         "UMEET_API_KEY": KEY,
@@ -83,9 +86,24 @@ def fixed(api: Sandbox) -> FixedWorld:
 
 
 @pytest.fixture
+def post(settings) -> Iterator[SmtpServer]:
+    """A mail server of the test's own, and a site that sends its mail there."""
+    with SmtpServer() as server:
+        settings.EMAIL_ON = True
+        settings.EMAIL_BACKEND = "dashboard.smtp.Backend"
+        settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", server.port
+        settings.EMAIL_HOST_USER = settings.EMAIL_HOST_PASSWORD = ""
+        settings.EMAIL_TIMEOUT = 5
+        settings.SITE_URL = "https://rooms.example.com/"
+        settings.DEFAULT_FROM_EMAIL = "Roomledger <roomledger@example.com>"
+        yield server
+
+
+# Nobody signs in as these by a password: hashing one would take longer than most tests.
+@pytest.fixture
 def admin(django_user_model, db) -> Client:
     """A browser signed in as administrator."""
-    user = django_user_model.objects.create_superuser("admin", password="a long password")
+    user = django_user_model.objects.create_superuser("admin")
     client = Client()
     client.force_login(user)
     return client
@@ -95,7 +113,7 @@ def admin(django_user_model, db) -> Client:
 def viewer(django_user_model, db) -> Client:
     """A browser signed in as somebody without any permission."""
     client = Client()
-    client.force_login(django_user_model.objects.create_user("viewer", password="a long password"))
+    client.force_login(django_user_model.objects.create_user("viewer"))
     return client
 
 

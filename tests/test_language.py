@@ -285,6 +285,8 @@ READ_ARGUMENTS: dict[str, tuple[tuple[int, ...], tuple[str, ...]]] = {
     "Cell": ((0,), ("text", "note")),
     **{f"messages.{level}": ((1,), ("message",)) for level in ("debug", "info", "success", "warning", "error")},
     "_page": ((2,), ("wrong",)),
+    "ValidationError": ((0,), ("message",)),
+    "add_error": ((1,), ("error",)),
 }
 
 
@@ -384,6 +386,8 @@ def test_no_message_stands_inside_an_f_string() -> None:
 
 # Sentences that are kept in English -----------------------------------------------------------------------
 
+# Where sentences on mail are written.
+MAIL = [ROOT / "dashboard" / name for name in ("mailing.py", "budgets.py", "mail_reports.py")]
 ERRORS = {"Transient", "Denied", "Refused", "BadPayload", "StuckPaging"}
 # What the expressions inside of them stand for; anything else is a number.
 EXAMPLES = {
@@ -405,8 +409,17 @@ EXAMPLES = {
     "record.reason": "is missing",
     "error.field": "capacity",
     "error.reason": "is missing",
+    "why": "is missing",
+    "address": "a@example.com",
 }
-PARTLY = {"_kind(": "a list", "_shown(": "'Tuesday'", "_innermost(": "Connection refused", "type(error)": "ValueError"}
+PARTLY = {
+    "_answer(": "550 No. Never",
+    "_clean(": "Connection refused",
+    "_kind(": "a list",
+    "_shown(": "'Tuesday'",
+    "_innermost(": "Connection refused",
+    "type(error)": "ValueError",
+}
 
 
 def example(node: ast.expr) -> str:
@@ -449,7 +462,13 @@ def kept_texts(tree: ast.AST) -> Iterator[ast.expr]:
                 yield text
             case ast.AugAssign(target=ast.Name(id="problems"), value=ast.ListComp(elt=text)):
                 yield text
-            case ast.FunctionDef(name="problem"):
+            case ast.Assign(targets=[ast.Name(id="UNSURE" | "STOPPED" | "BROKEN")], value=text):
+                yield text
+            case ast.Call(
+                func=ast.Attribute(value=ast.Constant(value=" "), attr="join"), args=[ast.GeneratorExp(elt=text)]
+            ):
+                yield text
+            case ast.FunctionDef(name="problem" | "_reason" | "stopped_by"):
                 yield from (line.value for line in ast.walk(node) if isinstance(line, ast.Return) and line.value)
 
 
@@ -460,7 +479,7 @@ def branches(node: ast.expr) -> list[ast.expr]:
 def kept() -> dict[str, str]:
     """An example of every text that is kept, with the place it comes from."""
     found: dict[str, str] = {}
-    for file in [*modules("reports/provider", "reports/figures"), *(ROOT / "reports").glob("*.py"), LOAD]:
+    for file in [*modules("reports/provider", "reports/figures"), *(ROOT / "reports").glob("*.py"), LOAD, *MAIL]:
         for node in (
             text for kept in kept_texts(ast.parse(file.read_text(encoding="utf-8"))) for text in branches(kept)
         ):
@@ -492,7 +511,7 @@ def test_every_kept_sentence_is_told_in_chinese() -> None:
         for text, place in texts.items():
             said = sentences.say(text)
             # The provider's own words stay as they are.
-            rest = said.replace("Busy. Come again", "").replace("disk I/O error", "")
+            rest = said.replace("Busy. Come again", "").replace("disk I/O error", "").replace("No. Never", "")
             if not CHINESE.search(said) or re.search(r"[a-z]+ [a-z]+", rest):
                 wrong.append(f"{place}: {text!r} is told as {said!r}")
     assert not wrong, "\n".join(wrong)

@@ -6,7 +6,9 @@ from datetime import datetime
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec
 
-from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.contrib.auth.models import AnonymousUser, User
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, QueryDict, StreamingHttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
@@ -44,19 +46,37 @@ def clear_filters(
     return wrapped
 
 
-def parse(request: HttpRequest, now: datetime, sorts: Collection[str] = ()) -> Filter:
-    """The request's Filter, with what its account may see. Errors: filters.BadFilter."""
-    chosen = filters.parse(request.GET, period.today(now), sorts)
-    masked = not request.user.has_perm(SEES_PHONES)
+def parse(request: HttpRequest, now: datetime, sorts: Collection[str] = (), *, whole: bool = False) -> Filter:
+    """The request's Filter, with what its account may see. Errors: filters.BadFilter.
+
+    whole: without days in the address it is about all days.
+    """
+    chosen = parse_for(request.user, request.GET, now, sorts)
+    if whole and not any(request.GET.get(name) for name in ("from", "to", "period")):
+        chosen = replace(chosen, first=None, last=None, period="all")
+    return chosen
+
+
+def parse_for(user: User | AnonymousUser, query: QueryDict, now: datetime, sorts: Collection[str]) -> Filter:
+    """The Filter of a query string, with what an account may see. Errors: filters.BadFilter."""
+    chosen = filters.parse(query, period.today(now), sorts)
+    masked = not user.has_perm(SEES_PHONES)
     if masked and chosen.phone not in {"", NOT_TOLD}:
         # Else one could guess at the digits that are not shown.
         raise filters.BadFilter("phone", chosen.phone, _("your account may not see telephone numbers"))
     return replace(chosen, masked=masked)
 
 
-def csv_links(chosen: Filter, tables: Iterable[str]) -> list[tuple[str, str]]:
-    """(what it holds, address) of CSV tables under a filter. The first is the page's own table, and keeps its order."""
-    labels = {
+def account(request: HttpRequest) -> User:
+    """Who asks. Errors: PermissionDenied for nobody, whom no page but those without a sign-in answers."""
+    if not isinstance(request.user, User):
+        raise PermissionDenied
+    return request.user
+
+
+def csv_labels() -> dict[str, str]:
+    """What each CSV table holds, in words."""
+    return {
         "meetings": _("meetings"),
         "participants": _("visits"),
         "attendees": _("attendees"),
@@ -67,13 +87,19 @@ def csv_links(chosen: Filter, tables: Iterable[str]) -> list[tuple[str, str]]:
         "pool": _("numbers of rooms"),
         "sizes": _("numbers of rooms by size"),
         "concurrency": _("rooms at once"),
+        "reconciliation": _("reconciliation"),
         "booked": _("booked and used"),
         "series": _("attendees of series"),
     }
+
+
+def csv_links(chosen: Filter, tables: Iterable[str]) -> list[tuple[str, str]]:
+    """(what it holds, address) of CSV tables under a filter. The first is the page's own table, and keeps its order."""
+    labels = csv_labels()
     links = []
     for place, name in enumerate(tables):
         changes = {"page": 1, "compare": False} | ({"sort": ""} if place else {})
-        links.append((str(labels[name]), filters.link(reverse(f"{name}-csv"), chosen, **changes)))
+        links.append((labels[name], filters.link(reverse(f"{name}-csv"), chosen, **changes)))
     return links
 
 
@@ -106,7 +132,7 @@ def csv(request: HttpRequest, table: exports.Table) -> HttpResponse | StreamingH
     """A CSV table under the request's filter, streamed; a wrong value answers 400 with one line."""
     now = timezone.now()
     try:
-        chosen = parse(request, now, table.sorts)
+        chosen = parse(request, now, table.sorts, whole=table.whole)
         flags = {}
         for name, default in (("bom", True), ("raw", False)):
             value = request.GET.get(name, "")

@@ -17,6 +17,7 @@ from dashboard.cards import Card
 from dashboard.pages import base
 from dashboard.pages.rooms import room_url
 from dashboard.pages.series import series_url, shown_topic, switch
+from dashboard.places import PLACES
 from dashboard.tables import Cell, Column, Spec, Table
 from dashboard.templatetags import ledger
 from reports.figures import booking, period
@@ -264,7 +265,7 @@ def booked(request: base.HtmxHttpRequest) -> HttpResponse:
 
     csv = filters.link(reverse("booked-csv"), chosen, compare=False, sort="")
     context = {
-        **base.frame(path, chosen, now, ("booked", "meetings", "rooms")),
+        **base.frame(path, chosen, now, PLACES["booked"].tables),
         "total": total,
         "untold_url": link(booked="unknown"),
         "unreported_url": link(state="unreported"),

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST, require_safe
 
-from dashboard import filters, tables
+from dashboard import coverage_strip, filters, tables
 from dashboard.pages import base
 from reports import schedule, tasks
 from reports.figures import coverage
@@ -50,6 +50,8 @@ def _page(request: base.HtmxHttpRequest, pasted: str = "", wrong: str = "", stat
         "may_manage": request.user.has_perm(MAY_MANAGE),
         "pasted": pasted,
         "wrong": wrong,
+        "coverage": coverage_strip.strip(now),
+        "tab": "data",
     }
     return render(request, "data/data.html", context, status=status)
 
@@ -79,14 +81,19 @@ def freshness(request: base.HtmxHttpRequest) -> HttpResponse:
 def pull_now(request: base.HtmxHttpRequest) -> HttpResponse:
     """Make everything due that is not settled, and wake the worker."""
     schedule.ask_now(timezone.now())
+    wake(request)
+    if request.htmx:
+        return progress_after(request)
+    return redirect("data")
+
+
+def wake(request: base.HtmxHttpRequest) -> None:
+    """Have the worker look at once at what is due."""
     try:
         # The database has it already; a broker that is away costs a minute at most.
         tasks.pull_due.apply_async(retry=False)
     except Exception:  # noqa: BLE001 — brokers raise errors of their own libraries
         messages.warning(request, _("The worker could not be woken; it starts within a minute."))
-    if request.htmx:
-        return progress_after(request)
-    return redirect("data")
 
 
 def progress_after(request: base.HtmxHttpRequest) -> HttpResponse:

@@ -9,6 +9,7 @@ from django.views.decorators.http import require_safe
 
 from dashboard import filters, tables
 from dashboard.pages import base
+from dashboard.places import PLACES
 from dashboard.tables import Spec
 from reports.figures import usage
 
@@ -43,7 +44,7 @@ def meetings(request: base.HtmxHttpRequest) -> HttpResponse:
     shown = list(page.object_list)
     summaries = usage.live_summaries(shown, now)
     context = {
-        **base.frame(path, chosen, now, ("meetings", "participants", "attendees", "telephony"), filters.TABLE_PARTS),
+        **base.frame(path, chosen, now, PLACES["meetings"].tables, filters.TABLE_PARTS),
         "page": page,
         "rows": [(meeting, summaries[meeting.pk]) for meeting in shown],
         "columns": tables.columns(path, chosen, specs(), usage.MEETING_DEFAULT_SORT),

@@ -8,6 +8,7 @@ from django.views.decorators.http import require_safe
 from dashboard import charts, filters, heat, usage_cards
 from dashboard.pages import base
 from dashboard.pages.rooms import top_rooms
+from dashboard.places import PLACES
 from reports.figures import coverage, occupancy, period, telephony, usage
 
 CARDS = ("meetings", "used_hours", "attendees", "peak_concurrent_rooms", "extra_meetings", "call_cost")
@@ -24,7 +25,7 @@ def overview(request: base.HtmxHttpRequest) -> HttpResponse:
     days = usage.days(chosen, now)
     earlier = usage.days(before, now) if before and chosen.compare else []
     year = period.year_up_to(chosen, now)
-    frame = base.frame(path, chosen, now, ("days", "meetings", "participants", "attendees", "telephony", "rooms"))
+    frame = base.frame(path, chosen, now, PLACES["overview"].tables)
     csv = {name: filters.link(reverse(f"{name}-csv"), chosen, compare=False) for name in ("days", "hours", "rooms")}
     context = {
         **frame,

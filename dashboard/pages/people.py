@@ -1,6 +1,7 @@
 """Attendance by display name: all of them, and one."""
 
 from dataclasses import replace
+from datetime import datetime
 from urllib.parse import quote
 
 from django.core.paginator import Paginator
@@ -11,7 +12,9 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from dashboard import cards, charts, filters, tables
+from dashboard.cards import Card
 from dashboard.pages import base
+from dashboard.places import PLACES
 from dashboard.tables import Cell, Spec, Table
 from dashboard.templatetags import ledger
 from reports.figures import people as figures
@@ -82,9 +85,7 @@ def people(request: base.HtmxHttpRequest) -> HttpResponse:
     )
     by_name = bool(chosen.q) and any(fold(chosen.q) in one.key for one in rows)
     frame = base.frame(path, chosen, now, parts=filters.TABLE_PARTS)
-    frame["filter_form"]["csv_links"] = base.csv_links(
-        replace(chosen, sort=""), ("attendees", "participants", "meetings")
-    )
+    frame["filter_form"]["csv_links"] = base.csv_links(replace(chosen, sort=""), PLACES["people"].tables)
     context = {
         **frame,
         "page": page,
@@ -133,6 +134,38 @@ def attended_cells(one: Attended) -> list[Cell]:
     ]
 
 
+def figure_cards(sums: Person, chosen: Filter, before: Filter | None, now: datetime) -> list[Card]:
+    """The figures of one display name. sums: those of `chosen`, whose name it is."""
+    past = figures.person(figures.attended(before, now), sums.key) if before else Person(sums.key)
+    against = cards.against(before, chosen)
+    late = _("%(minutes)s min in all") % {"minutes": ledger.minutes(sums.late_seconds)}
+    return [
+        cards.compared(
+            "meetings",
+            _("Meetings"),
+            sums.meetings,
+            past.meetings,
+            ledger.count,
+            against,
+            url=filters.link(reverse("meetings"), chosen, compare=False),
+        ),
+        cards.compared(
+            "attended_hours", _("Attended hours"), sums.seconds, past.seconds, ledger.hours, against, unit=_("h")
+        ),
+        cards.compared(
+            "mean_minutes",
+            _("Minutes a meeting"),
+            sums.mean_seconds,
+            past.mean_seconds,
+            ledger.minutes,
+            against,
+            unit=_("min"),
+        ),
+        cards.compared("visits", _("Visits"), sums.visits, past.visits, ledger.count, against),
+        cards.compared("late", _("Joined late"), sums.late, past.late, ledger.count, against, hint=late),
+    ]
+
+
 @require_safe
 @base.clear_filters
 def person(request: base.HtmxHttpRequest, name: str) -> HttpResponse:
@@ -148,45 +181,17 @@ def person(request: base.HtmxHttpRequest, name: str) -> HttpResponse:
     sums = figures.person(rows, key)
     year = period.year_up_to(chosen, now)
     months = figures.by_month(figures.attended(year, now), *period.span(year, now))
-    before = period.known_before(chosen, now)
-    past = figures.person(figures.attended(before, now), key) if before else Person(key)
-    against = cards.against(before, chosen)
     page = Paginator(rows, ROWS_A_PAGE).get_page(chosen.page)
     columns = tables.plain_columns(attended_specs())
     spelled = (
         sums.name or Participant.objects.filter(name_key=key).order_by("-join_time").values_list("name", flat=True)[0]
     )
     frame = base.frame(path, asked, now)
-    frame["filter_form"]["csv_links"] = base.csv_links(chosen, ("attendees", "participants", "meetings"))
-    late = _("%(minutes)s min in all") % {"minutes": ledger.minutes(sums.late_seconds)}
+    frame["filter_form"]["csv_links"] = base.csv_links(chosen, PLACES["person"].tables)
     context = {
         **frame,
         "name": shown_name(" ".join(spelled.split())),
-        "cards": [
-            cards.compared(
-                "meetings",
-                _("Meetings"),
-                sums.meetings,
-                past.meetings,
-                ledger.count,
-                against,
-                url=filters.link(reverse("meetings"), chosen, compare=False),
-            ),
-            cards.compared(
-                "attended_hours", _("Attended hours"), sums.seconds, past.seconds, ledger.hours, against, unit=_("h")
-            ),
-            cards.compared(
-                "mean_minutes",
-                _("Minutes a meeting"),
-                sums.mean_seconds,
-                past.mean_seconds,
-                ledger.minutes,
-                against,
-                unit=_("min"),
-            ),
-            cards.compared("visits", _("Visits"), sums.visits, past.visits, ledger.count, against),
-            cards.compared("late", _("Joined late"), sums.late, past.late, ledger.count, against, hint=late),
-        ],
+        "cards": figure_cards(sums, chosen, period.known_before(chosen, now), now),
         "chart": charts.attendance_by_month(
             months, replace(year, name=None), path, filters.link(reverse("attendees-csv"), year)
         ),

@@ -13,7 +13,9 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from dashboard import charts, filters, pool_cards, pool_charts, tables
+from dashboard.cards import Card
 from dashboard.pages import base
+from dashboard.places import PLACES
 from dashboard.tables import Cell, Spec, Table
 from dashboard.templatetags import ledger
 from reports.figures import period, pool
@@ -47,7 +49,7 @@ def moment(at: datetime) -> str:
 def clock_hour(at: datetime) -> datetime:
     """The full hour that the local clock shows at a moment, without a zone."""
     local = at.astimezone(ZoneInfo(settings.TIME_ZONE))
-    return local.replace(minute=0, second=0, microsecond=0, tzinfo=None, fold=0)
+    return local.replace(minute=0, second=0, microsecond=0, tzinfo=None)
 
 
 def worst_table(worst: Sequence[Hour], chosen: Filter) -> Table:
@@ -188,6 +190,13 @@ def concurrent(seen: Picture, chosen: Filter, csv_url: str) -> charts.Chart:
     return pool_charts.concurrent_by_day(pool.by_day(seen.run), seen.size.rooms, meetings, chosen, csv_url)
 
 
+def cards_of(chosen: Filter, before: Filter | None, now: datetime) -> list[Card]:
+    """The cards of the page by themselves."""
+    seen, past = pool.picture(chosen, now), pool.picture(before, now) if before else None
+    worst = pool.worst_hours(seen.run, 1)
+    return pool_cards.figure_cards(chosen, before, seen, past, worst[0] if worst else None)
+
+
 @require_safe
 @base.clear_filters
 def page(request: base.HtmxHttpRequest) -> HttpResponse:
@@ -206,7 +215,7 @@ def page(request: base.HtmxHttpRequest) -> HttpResponse:
         name: filters.link(reverse(f"{name}-csv"), chosen, compare=False) for name in ("pool", "sizes", "concurrency")
     }
     context = {
-        **base.frame(path, chosen, now, ("pool", "sizes", "concurrency", "meetings", "rooms")),
+        **base.frame(path, chosen, now, PLACES["pool"].tables),
         "sentence": pool_cards.sentence(seen),
         "explanation": pool_cards.explanation(seen.asked),
         "source": pool_cards.source(seen.size),

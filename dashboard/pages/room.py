@@ -16,6 +16,7 @@ from django.views.decorators.http import require_POST, require_safe
 from dashboard import charts, filters, heat, room_days, tables, usage_cards
 from dashboard.pages import base
 from dashboard.pages.meetings import specs
+from dashboard.places import PLACES
 from reports.figures import occupancy, period, telephony, usage
 from reports.models import Room
 
@@ -46,9 +47,7 @@ def room(request: base.HtmxHttpRequest, host_id: str) -> HttpResponse:
     summaries = usage.live_summaries(newest, now)
     csv = {name: filters.link(reverse(f"{name}-csv"), chosen, compare=False) for name in ("days", "hours")}
     frame = base.frame(path, own, now, ("days",), parts=("q", "state", "extra", "calls", "compare"))
-    frame["filter_form"]["csv_links"] = base.csv_links(
-        chosen, ("meetings", "participants", "attendees", "telephony", "days")
-    )
+    frame["filter_form"]["csv_links"] = base.csv_links(chosen, PLACES["room"].tables)
     context = {
         **frame,
         "room": found,

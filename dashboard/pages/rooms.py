@@ -13,6 +13,7 @@ from django.views.decorators.http import require_safe
 
 from dashboard import filters, tables
 from dashboard.pages import base
+from dashboard.places import PLACES
 from dashboard.tables import Cell, Spec, Table
 from dashboard.templatetags import ledger
 from reports.figures import usage
@@ -128,7 +129,7 @@ def rooms(request: base.HtmxHttpRequest) -> HttpResponse:
     foot = tables.aligned([Cell(sums.get(spec.name, "")) for spec in specs()], table.columns)
     foot[0] = Cell(_("All"))
     context = {
-        **base.frame(path, chosen, now, ("rooms", "meetings", "days", "hours"), filters.TABLE_PARTS),
+        **base.frame(path, chosen, now, PLACES["rooms"].tables, filters.TABLE_PARTS),
         "table": replace(table, foot=foot),
         "count": len(rows),
     }

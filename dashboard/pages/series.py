@@ -17,6 +17,7 @@ from dashboard import attendance_grid, cards, filters, tables
 from dashboard.cards import Card
 from dashboard.pages import base
 from dashboard.pages.people import person_url, shown_name
+from dashboard.places import PLACES
 from dashboard.tables import Cell, Spec, Table
 from dashboard.templatetags import ledger
 from reports.figures import period
@@ -121,7 +122,7 @@ def series(request: base.HtmxHttpRequest) -> HttpResponse:
     columns = tables.columns(path, chosen, specs(), SERIES_DEFAULT_SORT)
     parts = tuple(part for part in filters.PRESENT_PARTS if part != "compare")
     frame = base.frame(path, chosen, now, parts=parts)
-    frame["filter_form"]["csv_links"] = base.csv_links(replace(chosen, sort=""), ("series", "attendees", "meetings"))
+    frame["filter_form"]["csv_links"] = base.csv_links(replace(chosen, sort=""), PLACES["series-list"].tables)
     context = {
         **frame,
         "page": page,
@@ -219,6 +220,11 @@ def figure_cards(one: Attendance | None, past: Attendance | None, before: Filter
     ]
 
 
+def cards_of(chosen: Filter, before: Filter | None, now: datetime) -> list[Card]:
+    """The cards of the page of one series by themselves. chosen: a filter within the series."""
+    return figure_cards(_attendance(chosen, now), _attendance(before, now) if before else None, before, chosen)
+
+
 def _attendance(chosen: Filter, now: datetime) -> Attendance | None:
     found = figures.of_series(chosen)
     return next(figures.attendance([found], chosen, now)) if found else None
@@ -244,7 +250,7 @@ def one_series(request: base.HtmxHttpRequest, by: str, key: str) -> HttpResponse
     page = Paginator(held[::-1], MEETINGS_A_PAGE).get_page(asked.page)
     shown = list(page.object_list)[::-1]
     frame = base.frame(path, asked, now, parts=filters.PRESENT_PARTS)
-    frame["filter_form"]["csv_links"] = base.csv_links(within, ("series", "attendees", "participants", "meetings"))
+    frame["filter_form"]["csv_links"] = base.csv_links(within, PLACES[f"series-{by}"].tables)
     context = {
         **frame,
         "name": shown_topic(found.series.topic if found else newest.topic),

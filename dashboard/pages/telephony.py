@@ -13,20 +13,20 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_safe
 
-from dashboard import cards, charts, filters, tables
+from dashboard import cards, charts, filters, outlook, tables
 from dashboard.cards import Card
 from dashboard.pages import base
 from dashboard.pages.rooms import room_url
+from dashboard.places import DEAREST, PLACES
 from dashboard.tables import Cell, Spec, Table
 from dashboard.templatetags import ledger
-from reports.figures import period, telephony
+from reports.figures import forecast, period, telephony
 from reports.figures.telephony import Calls, Group
 from reports.filter import NOT_TOLD, Filter
 from reports.models import TelephonyUsage
 
 ROWS_A_PAGE = 25
 TOP = 10
-DEFAULT_SORT = "-cost"
 
 
 def group_specs(first: Spec) -> list[Spec]:
@@ -149,11 +149,14 @@ def call_rows(calls: Sequence[TelephonyUsage], chosen: Filter) -> list[list[Cell
 
 
 def figure_cards(chosen: Filter, before: Filter | None, now: datetime) -> list[Card]:
-    """Calls, their time, their cost, the price of a minute, the unpriced."""
+    """Calls, their time, their cost, the price of a minute, the unpriced; and where the month is going, if it is on."""
     total = telephony.total(chosen)
     past = telephony.total(before) if before else Calls()
     against = cards.against(before, chosen)
     path = reverse("telephony")
+    first, last = period.span(chosen, now)
+    # Of a single meeting or hour there is nothing more to come.
+    goes_on = first <= period.today(now) <= last and not chosen.uuid and chosen.during is None
     return [
         cards.compared("call_cost", _("Cost"), total.cost, past.cost, ledger.money, against),
         cards.compared("calls", _("Calls"), total.calls, past.calls, ledger.count, against),
@@ -177,6 +180,7 @@ def figure_cards(chosen: Filter, before: Filter | None, now: datetime) -> list[C
             hint=_("not in the cost"),
             url=filters.link(path, chosen, priced=False, sort="", compare=False) if total.unpriced else "",
         ),
+        *([outlook.card(forecast.forecast(chosen, now))] if goes_on else []),
     ]
 
 
@@ -186,14 +190,14 @@ def calls(request: base.HtmxHttpRequest) -> HttpResponse:
     """The calls of a filter, added up in every way that is asked for, and one by one."""
     now = timezone.now()
     asked = base.parse(request, now, telephony.TELEPHONY_SORTS)
-    chosen = replace(asked, sort=asked.sort or DEFAULT_SORT)
+    chosen = replace(asked, sort=asked.sort or DEAREST)
     path = reverse("telephony")
     year = period.year_up_to(replace(chosen, sort=""), now)
     page = Paginator(telephony.calls(chosen), ROWS_A_PAGE).get_page(chosen.page)
     numbers = telephony.group_count(chosen, "phone")
-    columns = tables.columns(path, asked, call_specs(), DEFAULT_SORT)
+    columns = tables.columns(path, asked, call_specs(), DEAREST)
     frame = base.frame(path, asked, now)
-    frame["filter_form"]["csv_links"] = base.csv_links(chosen, ("telephony", "meetings", "days"))
+    frame["filter_form"]["csv_links"] = base.csv_links(chosen, PLACES["telephony"].tables)
     context = {
         **frame,
         "cards": figure_cards(chosen, period.known_before(chosen, now), now),

@@ -1,13 +1,17 @@
 """How fresh and how complete the ledger is."""
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
+from enum import StrEnum
 
 from django.conf import settings
 from django.db.models import Count, Max, Min, Q
 
+from reports import schedule
 from reports.figures.period import today
-from reports.models import Pull, PulledDay, Rejected, Source, TrackedNumber
+from reports.models import ProviderPeriod, Pull, PulledDay, Rejected, Source, TrackedNumber
+
+TAKEN_UP_WITHIN = timedelta(minutes=2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,9 +25,11 @@ class Freshness:
 
 def freshness() -> Freshness:
     """When the last pull ended well, whether one runs, and what stands in the way."""
-    last = Pull.objects.filter(
-        state__in=(Pull.State.DONE, Pull.State.PARTIAL), source__in=Source.Name.values
-    ).aggregate(last=Max("ended_at"))["last"]
+    # Totals bring no meeting: the data is no fresher for them.
+    of_meetings = [name for name in Source.Name.values if name != Source.Name.SUMMARY]
+    last = Pull.objects.filter(state__in=(Pull.State.DONE, Pull.State.PARTIAL), source__in=of_meetings).aggregate(
+        last=Max("ended_at")
+    )["last"]
     running = Pull.objects.filter(ended_at=None).exists()
     return Freshness(last, running, problem())
 
@@ -75,6 +81,14 @@ def backlog(now: datetime) -> Backlog:
     )
 
 
+def moving(now: datetime) -> bool:
+    """Whether something is being pulled, or days or totals became due so lately that a worker will begin with them."""
+    if Pull.objects.filter(ended_at=None).exists():
+        return True
+    lately = {"next_due_at__lte": now, "next_due_at__gt": now - TAKEN_UP_WITHIN}
+    return any(model.objects.filter(**lately).exists() for model in (PulledDay, ProviderPeriod))
+
+
 def rejected_count() -> int:
     """Records that wait to be read."""
     return Rejected.objects.count()
@@ -95,3 +109,39 @@ def of_days(first: date, last: date, now: datetime) -> Coverage:
     if not settings.UMEET_PULL_DATES:
         return Coverage(count, None)
     return Coverage(count, PulledDay.objects.filter(day__range=(first, last)).exclude(complete_at=None).count())
+
+
+class DayState(StrEnum):
+    """How far a day was pulled. not_due: it is before the first day that is pulled by date, or still to come."""
+
+    COMPLETE = "complete"
+    PARTIAL = "partial"
+    NEVER = "never"
+    NOT_DUE = "not_due"
+
+
+def days(first: date, last: date, now: datetime) -> dict[date, DayState]:
+    """How far each day from `first` to `last` (provider's zone) was pulled.
+
+    A day is partial when the last answer fell short of what it announced, or when it was last pulled before it
+    was over: what began afterwards is not here.
+    """
+    known = {
+        day: (asked, complete)
+        for day, asked, complete in PulledDay.objects.values_list("day", "asked_at", "complete_at")
+    }
+    here = schedule.provider_today(now)
+    begin = min(known, default=None) if settings.UMEET_PULL_DATES else None
+
+    def state(day: date) -> DayState:
+        if begin is None or not begin <= day <= here:
+            return DayState.NOT_DUE
+        asked, complete = known.get(day, (None, None))
+        if asked is None:
+            return DayState.NEVER
+        over = schedule.provider_midnight(day + timedelta(days=1))
+        if complete is None or complete < asked or (day < here and complete < over):
+            return DayState.PARTIAL
+        return DayState.COMPLETE
+
+    return {day: state(day) for day in (first + timedelta(days=count) for count in range((last - first).days + 1))}

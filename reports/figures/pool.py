@@ -185,12 +185,14 @@ def course_of(uses: Sequence[Use], begin: datetime, end: datetime, now: datetime
         level -= 1
         note(stops[place])
         place += 1
+    # Where one leaves as another comes, nothing changes.
+    kept = [number for number, rooms in enumerate(levels) if not number or rooms != levels[number - 1]]
     return Course(
         begin=begin,
         end=end,
         until=max(begin, min(end, now)),
-        times=times,
-        levels=levels,
+        times=[times[number] for number in kept],
+        levels=[levels[number] for number in kept],
         begun=begun,
         starts=[use.start for use in uses if use.running or use.start < use.end],
         ends=sorted(use.end for use in uses if not use.running and use.start < use.end),
@@ -355,7 +357,7 @@ def levels(run: Course) -> list[Level]:
                 at_least_seconds=int(at_least.total_seconds()),
                 opening_seconds=in_opening[rooms],
                 without=without,
-                hour=hour and hour.replace(minute=0, second=0, microsecond=0, fold=0),
+                hour=hour and hour.replace(minute=0, second=0, microsecond=0),
             )
         )
     return found[::-1]

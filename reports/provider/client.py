@@ -38,6 +38,7 @@ from reports.provider.payloads import (
     NoReport,
     Page,
     Record,
+    RoomTotals,
     Unreadable,
     clean_message,
     decode,
@@ -45,11 +46,13 @@ from reports.provider.payloads import (
     message_of,
     read_answer,
     read_licence,
+    read_summary,
     status_of,
 )
 
 logger = logging.getLogger(__name__)
 
+SUMMARY = "share/summary"
 MOST_NUMBERS = 200  # "At most 200 in one call" (share/reports)
 MOST_PAGES = 10_000
 CONNECT_WITHIN = 10.0
@@ -309,6 +312,16 @@ class Client:
         """POST licensing, which lies beside share/: how many rooms of each size are rented, and until when."""
         return self._ask("licensing", {}, 1, self._licence)
 
+    def summary(self, first: date, last: date) -> Iterator[Page]:
+        """POST share/summary: the provider's own totals by room over some days of one calendar month.
+
+        As of share/detail, a longer range would silently be cut to its last month: ValueError here.
+        """
+        if first > last or (first.year, first.month) != (last.year, last.month):
+            raise ValueError(f"share/summary takes days of one month in order, not {first} to {last}")
+        form = {"from": first.isoformat(), "to": last.isoformat(), "page_size": str(self._page_size)}
+        return self._pages(SUMMARY, form)
+
     # Paging -------------------------------------------------------------------------------------------
 
     def _pages(self, endpoint: str, form: Mapping[str, str], first_plain: bool = False) -> Iterator[Page]:
@@ -318,7 +331,7 @@ class Client:
         number = 1
         while True:
             asked = dict(form) if number == 1 and first_plain else {**form, "page_number": str(number)}
-            page = self._ask(endpoint, asked, number, self._page)
+            page = self._ask(endpoint, asked, number, self._totals if endpoint == SUMMARY else self._page)
             before = len(seen) + len(waiting)
             for record in page.records:
                 (waiting if isinstance(record, NoReport) else seen).add(_identity(record))
@@ -392,6 +405,9 @@ class Client:
 
     def _licence(self, answer: Any) -> LicenceRecord:
         return read_licence(answer, self._zone, redact=self.redact)
+
+    def _totals(self, answer: Any) -> Page:
+        return read_summary(answer, redact=self.redact)
 
     def _page(self, answer: Any) -> Page:
         """A page of records. Those that will be kept as they came must not hold our own secret."""
@@ -538,6 +554,9 @@ def _identity(record: Record) -> str:
             return record.uuid
         case Unreadable():
             return record.uuid or record.raw
+        case RoomTotals() if record.host_id:
+            # Its figures may have changed since an earlier page: it is the same room all the same.
+            return f"{record.host_id} {record.is_extra}"
         case _:
             return repr(record)
 

@@ -23,6 +23,7 @@ LONGEST_NAME_OF_ROOM = 500
 TEN_YEARS = 10 * 366 * 24 * 3600
 MONEY_PLACES = 6
 MOST_MONEY = Decimal(10) ** 9
+MOST_COUNTED = 10**9
 LONGEST_MESSAGE = 300
 
 
@@ -100,6 +101,23 @@ class LicenceRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class RoomTotals:
+    """One room of share/summary: the provider's own totals. Seconds and yuan; None is what it does not tell.
+
+    host_id: "" where the totals name no room.
+    """
+
+    host_id: str
+    is_extra: bool | None
+    meetings: int
+    participants: int | None
+    meeting_seconds: int | None
+    audio_participants: int | None
+    audio_total_seconds: int | None
+    total_fee: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
 class Unreadable:
     """A record that cannot be read: as it came (ASCII JSON), the field and the reason."""
 
@@ -111,12 +129,15 @@ class Unreadable:
     start_time: str | None
 
 
-Record = MeetingRecord | NoReport | RoomRecord | Unreadable
+Record = MeetingRecord | NoReport | RoomRecord | RoomTotals | Unreadable
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One answer. Paging fields are None where the shape has none. complete: False when records are missing."""
+    """One answer. Paging fields are None where the shape has none. complete: False when records are missing.
+
+    total_meetings: of share/summary, all meetings by the provider's count.
+    """
 
     shape: Shape
     records: tuple[Record, ...]
@@ -126,6 +147,7 @@ class Page:
     has_next: bool = False
     warnings: tuple[str, ...] = ()
     complete: bool = True
+    total_meetings: int | None = None
 
 
 class FieldError(ValueError):
@@ -204,8 +226,27 @@ def read_answer(answer: Any, zone: ZoneInfo, *, redact: Callable[[str], str] = _
     raise BadPayload(f"The answer's data is {_kind(data)}, neither an object nor an array.")
 
 
+def read_summary(answer: Any, *, redact: Callable[[str], str] = _as_it_is) -> Page:
+    """One decoded answer of share/summary: a page of RoomTotals. In, errors: as `read_answer`.
+
+    Read strictly: totals with a room left out would be wrong without a word, so one room that cannot be read
+    makes the whole answer a BadPayload, which names the field.
+    """
+    data = _data(answer, redact)
+    rooms = data.get("rooms") if isinstance(data, dict) else None
+    if not isinstance(data, dict) or not isinstance(rooms, list):
+        raise BadPayload("The answer holds no totals: its data has no list of rooms.")
+    try:
+        records = tuple(_room_totals(item, f"rooms[{place}]") for place, item in enumerate(rooms))
+        total = _counted(data, "total_meetings", "total_meetings")
+    except FieldError as error:
+        why = redact(clean_message(error.reason))
+        raise BadPayload(f"The provider's totals cannot be read: {error.field} {why}.") from None
+    return _framed(data, records, total)
+
+
 def _data(answer: Any, redact: Callable[[str], str]) -> Any:
-    """The data of an answer that is a success. Errors: as `read_answer`."""
+    """What a successful answer holds. Errors: those of `read_answer`."""
     if not isinstance(answer, dict):
         raise BadPayload(f"The answer is {_kind(answer)}, not an object with status, message and data.")
     status = answer.get("status")
@@ -276,6 +317,11 @@ def _paged(data: dict[str, Any], zone: ZoneInfo) -> Page:
         meetings = []
     if not isinstance(meetings, list):
         raise BadPayload(f"The answer's meetings are {_kind(meetings)}, not a list.")
+    return _framed(data, tuple(read_record(item, Shape.PAGED, zone) for item in meetings))
+
+
+def _framed(data: dict[str, Any], records: tuple[Record, ...], total_meetings: int | None = None) -> Page:
+    """Records in the paging fields of their answer."""
     number, pages = _paging_int(data.get("page_number")), _paging_int(data.get("total_page"))
     has_next = data.get("has_next_page")
     if has_next is None:
@@ -283,11 +329,12 @@ def _paged(data: dict[str, Any], zone: ZoneInfo) -> Page:
         has_next = number is not None and pages is not None and number < pages
     return Page(
         Shape.PAGED,
-        tuple(read_record(item, Shape.PAGED, zone) for item in meetings),
+        records,
         page_number=number,
         total_page=pages,
         total_record=_paging_int(data.get("total_record")),
         has_next=has_next is True or has_next == 1 or str(has_next).strip().casefold() in {"true", "1"},
+        total_meetings=total_meetings,
     )
 
 
@@ -483,6 +530,25 @@ def _day(item: Mapping[str, Any], names: Iterable[str], field: str, zone: ZoneIn
     except ValueError:
         raise FieldError(field, f"is {_shown(value)}, not a date such as 2017-08-31") from None
     return None if moment is None else moment.astimezone(zone).date()
+
+
+def _room_totals(item: Any, place: str) -> RoomTotals:
+    """One room of share/summary. Errors: FieldError, its field with the place in front."""
+    if not isinstance(item, dict):
+        raise FieldError(place, f"is {_kind(item)}, not an object")
+    meetings = _counted(item, "meetings", f"{place}.meetings")
+    if meetings is None:
+        raise FieldError(f"{place}.meetings", "is missing")
+    return RoomTotals(
+        host_id=_identifier(item, ("host_id",), f"{place}.host_id"),
+        is_extra=_flag(_first(item, ("is_extra",)), f"{place}.is_extra"),
+        meetings=meetings,
+        participants=_counted(item, "participants", f"{place}.participants"),
+        meeting_seconds=_added_up(item, "meeting_minutes", f"{place}.meeting_minutes"),
+        audio_participants=_counted(item, "audio_participants", f"{place}.audio_participants"),
+        audio_total_seconds=_added_up(item, "audio_total_duration", f"{place}.audio_total_duration"),
+        total_fee=_fee(_first(item, ("total_fee",)), f"{place}.total_fee"),
+    )
 
 
 def _unreadable(item: Any, error: FieldError) -> Unreadable:
@@ -723,6 +789,45 @@ def _money(value: Any, field: str) -> Decimal | None:
     if amount != amount.quantize(Decimal(1).scaleb(-MONEY_PLACES)):
         raise FieldError(field, f"is {_shown(value)}, which has more than {MONEY_PLACES} decimal places")
     return amount
+
+
+def _fee(value: Any, field: str) -> Decimal | None:
+    """Yuan that the provider has added up: as `_money`, less what adding with floating point leaves behind."""
+    if isinstance(value, Decimal) and value.is_finite() and abs(value) < MOST_MONEY:
+        value = value.quantize(Decimal(1).scaleb(-MONEY_PLACES), ROUND_HALF_UP)
+    return _money(value, field)
+
+
+def _number_of(value: Any) -> Decimal | None:
+    """A number not below zero, as JSON or as text; None for what is none, or is beyond all bounds."""
+    if isinstance(value, str) and re.fullmatch(r"\s*\d{1,12}(\.\d{1,12})?\s*", value, re.ASCII):
+        value = Decimal(value.strip())
+    if isinstance(value, bool) or not isinstance(value, int | Decimal):
+        return None
+    number = Decimal(value)
+    return number if number.is_finite() and 0 <= number < MOST_COUNTED else None
+
+
+def _counted(item: Mapping[str, Any], name: str, field: str) -> int | None:
+    """How many: `12`, `"12"`, `12.0`; None where it is not told."""
+    value = item.get(name)
+    if value in (None, ""):
+        return None
+    number = _number_of(value)
+    if number is None or number != number.to_integral_value():
+        raise FieldError(field, f"is {_shown(value)}, not a whole number")
+    return int(number)
+
+
+def _added_up(item: Mapping[str, Any], name: str, field: str) -> int | None:
+    """Seconds of minutes that were added up, whole or decimal: a sum has none of the spellings of one duration."""
+    value = item.get(name)
+    if value in (None, ""):
+        return None
+    number = _number_of(value)
+    if number is None:
+        raise FieldError(field, f"is {_shown(value)}, not a number of minutes")
+    return int((number * 60).quantize(Decimal(1), ROUND_HALF_UP))
 
 
 def _flag(value: Any, field: str) -> bool | None:

@@ -56,8 +56,9 @@ class Failure(Exception):
 class Sandbox:
     """The server, to be started and stopped by a command or a test.
 
-    In: where the answers come from, the key and secret to accept, a port (0: any free one), the clock, and
-    names of faults. `calls` tells what was asked, `faults` can be changed while it runs.
+    In: where the answers come from, the key and secret to accept, a port (0: any free one), the clock, names
+    of faults, and the uuids of meetings that are never delivered although share/summary counts them. `calls`
+    tells what was asked; `faults` and `undelivered` can be changed while it runs.
     """
 
     def __init__(
@@ -69,11 +70,13 @@ class Sandbox:
         port: int = 0,
         clock: Callable[[], datetime] = utcnow,
         faults: Iterable[str] = (),
+        undelivered: Iterable[str] = (),
     ) -> None:
         self.world = world
         self.key, self.secret = key, secret
         self.clock = clock
         self.faults = FaultSet(faults)
+        self.undelivered = set(undelivered)
         self.calls: deque[Asked] = deque(maxlen=100_000)
         self.stopping = threading.Event()
         self._server = _Server(("127.0.0.1", port), _Handler)
@@ -139,7 +142,7 @@ class Sandbox:
             raise Failure(400, "meeting_ids is missing")
         if len(numbers) > MOST_NUMBERS:
             raise Failure(400, f"at most {MOST_NUMBERS} meeting_ids in one call")
-        records = self._one_bad(self._without_late(self.world.reports(numbers, now), now))
+        records = self._one_bad(self._without_late(self._delivered(self.world.reports(numbers, now)), now))
         if self.faults.strikes("array-shape"):
             return self._array(numbers, records)
         days = sorted(
@@ -215,7 +218,7 @@ class Sandbox:
 
     def _detail(self, form: dict[str, str], now: datetime) -> dict[str, Any]:
         first, last = self._span(form, now)
-        records = self._without_late(self.world.meetings(first, last, now), now)
+        records = self._without_late(self._delivered(self.world.meetings(first, last, now)), now)
         if host_id := form.get("host_id"):
             records = [record for record in records if record.get("host_id") == host_id]
         records = self._one_bad(records)
@@ -252,6 +255,12 @@ class Sandbox:
             "meetings": records[(shown - 1) * size : shown * size],
         }
 
+    def _delivered(self, records: list[Record]) -> list[Record]:
+        """Without what is counted and never told."""
+        if not self.undelivered:
+            return records
+        return [record for record in records if record.get("uuid") not in self.undelivered]
+
     def _without_late(self, records: list[Record], now: datetime) -> list[Record]:
         if not self.faults.strikes("late"):
             return records
@@ -271,7 +280,8 @@ class Sandbox:
         """The provider's own totals by room: reported meetings only, minutes rounded up."""
         first, last = self._span(form, now)
         rooms: dict[str, dict[str, Any]] = {}
-        for record in self.world.meetings(first, last, now):
+        # What is late is late for the totals too; what is never delivered is counted all the same.
+        for record in self._without_late(self.world.meetings(first, last, now), now):
             if not record.get("end_time") or record.get("participants") is None:
                 continue
             extra = int(str(record.get("is_extra")).casefold() in {"1", "true"})
@@ -410,18 +420,28 @@ class _Handler(BaseHTTPRequestHandler):
             self._asked = None
 
     def _switch(self, pairs: list[tuple[str, str]]) -> None:
-        """POST /sandbox/faults with on=NAME, off=NAME or clear=1; answers those that are on."""
-        faults = self.sandbox.faults
+        """POST /sandbox/faults with on=NAME, off=NAME, withhold=UUID, release=UUID or clear=1.
+
+        Answers the faults that are on. clear=1 ends the faults and delivers everything.
+        """
+        faults, undelivered = self.sandbox.faults, self.sandbox.undelivered
         try:
             for name, value in pairs:
                 if name == "clear":
                     faults.clear()
+                    undelivered.clear()
+                elif name == "withhold":
+                    undelivered.add(value)
+                elif name == "release":
+                    undelivered.discard(value)
                 elif name == "on":
                     faults.on(value)
                 elif name == "off":
                     faults.off(value)
                 else:
-                    raise UnknownFault(f"'{name}' is not understood: say on=NAME, off=NAME or clear=1.")
+                    raise UnknownFault(
+                        f"'{name}' is not understood: say on=NAME, off=NAME, withhold=UUID, release=UUID or clear=1."
+                    )
         except UnknownFault as error:
             self._send(400, {"status": 400, "message": str(error), "data": None})
             return

@@ -167,7 +167,7 @@ class World:
     In: the seed; the provider's zone; how many rooms; meetings of an ordinary working day; the first local
     day that has meetings (None: as far back as anyone asks). Out: records of the API's paged shape, plain
     dicts in the spelling that the sandbox sends, which are shared and not to be changed. The uuids in
-    `withheld` are never told.
+    `withheld` are never told, not even counted in a total; a Sandbox's `undelivered` are counted.
     """
 
     def __init__(

@@ -227,17 +227,31 @@
       if (keep(canvas)) continue;
       chart.destroy();
       drawn.delete(canvas);
+      delete canvas.dataset.drawn;
     }
   }
 
-  // Draws what is new, and lets go of what left the page.
+  // Lets go of what left the page, and draws what is new: one chart a task, so that the page answers in between.
+  const later = window.requestIdleCallback
+    ? (work) => window.requestIdleCallback(work, { timeout: 200 })
+    : (work) => window.setTimeout(work, 0);
+  let waiting = false;
+
   function sync() {
     forget((canvas) => canvas.isConnected);
-    for (const canvas of document.querySelectorAll("canvas[data-chart]")) {
-      if (drawn.has(canvas)) continue;
-      draw(canvas);
-      linkTable(canvas);
-    }
+    if (waiting) return;
+    const next = document.querySelector("canvas[data-chart]:not([data-drawn])");
+    if (!next) return;
+    waiting = true;
+    later(() => {
+      waiting = false;
+      if (next.isConnected) {
+        next.dataset.drawn = "";
+        draw(next);
+        linkTable(next);
+      }
+      sync();
+    });
   }
 
   document.addEventListener("DOMContentLoaded", sync);

@@ -56,8 +56,19 @@ def addresses() -> list[str]:
     name = Participant.objects.order_by("pk")[50].name_key
     room = Room.objects.order_by("host_id")[7].host_id
     return [
-        *("/", "/rooms/", f"/rooms/{room}/", "/meetings/", f"/meetings/{meeting.pk}/", "/telephony/", "/people/"),
-        *(f"/people/{quote(name)}/", "/data/"),
+        *(
+            "/",
+            "/pool/",
+            "/booked/",
+            "/series/",
+            "/rooms/",
+            f"/rooms/{room}/",
+            "/meetings/",
+            f"/meetings/{meeting.pk}/",
+            "/telephony/",
+            "/people/",
+        ),
+        *(f"/people/{quote(name)}/", "/data/", "/reconciliation/"),
     ]
 
 

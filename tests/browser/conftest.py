@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from django.contrib.staticfiles.handlers import StaticFilesHandlerMixin
 from django.utils import timezone
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 from reports import pulling, schedule
 from reports.provider.client import Client
@@ -72,10 +72,22 @@ def company(transactional_db, settings):
         with Client(api.url, KEY, SECRET, zone=SHANGHAI) as client:
             pulling.pull_rooms(client, forced=True)
             pull = pulling.pull_days(client, days=(today - timedelta(days=13), today))
+            schedule.schedule_totals(timezone.now())
+            pulling.pull_totals(client)
         assert pull is not None
         assert pull.state == "done"
         assert pull.new > 100
         yield api
+
+
+def settled(page: Page) -> None:
+    """Wait until no request runs, no swap is half done and the charts are drawn."""
+    page.wait_for_load_state("networkidle")
+    expect(page.locator("#results[aria-busy]")).to_have_count(0)
+    # What was swapped in settles a moment after it is there and after the address has changed; only then
+    # are the new charts drawn and those of the canvases that left the page let go.
+    expect(page.locator(".htmx-request, .htmx-swapping, .htmx-settling")).to_have_count(0)
+    expect(page.locator("canvas[data-chart]:not([data-drawn])")).to_have_count(0)
 
 
 def sign_in(page: Page, root: str, django_user_model) -> Page:

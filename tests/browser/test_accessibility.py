@@ -6,6 +6,7 @@ from typing import Literal
 
 import pytest
 from django.db.models import Count
+from django.utils import timezone
 from playwright.sync_api import Page, expect
 
 from reports.models import Meeting, Participant
@@ -44,6 +45,14 @@ def addresses() -> list[str]:
         "/people/",
         f"/people/{name}/",
         "/data/",
+        "/reconciliation/",
+        f"/reconciliation/?from={timezone.localdate():%Y-%m}-01&to={timezone.localdate()}",
+        "/budgets/",
+        "/budgets/new/",
+        "/views/",
+        "/mail/",
+        "/mail/new/?path=/meetings/&query=state%3Dempty",
+        "/mail/unsubscribe/nobody/",
         "/meetings/?q=nothing-of-that-kind",
         "/?from=never",
         "/nowhere/",
@@ -104,7 +113,7 @@ def test_axe_finds_nothing_on_a_phone(site: Page, troubles):
 
 def test_everything_can_be_reached_with_the_tab_key(site: Page, troubles):
     """Tab goes through every link, button and field that is shown, each once, and shows where it is."""
-    for path in ("/", "/meetings/?state=empty", "/data/"):
+    for path in ("/", "/meetings/?state=empty", "/data/", "/reconciliation/"):
         site.goto(f"{site.root}{path}")
         site.wait_for_load_state("networkidle")
         wanted = site.evaluate(

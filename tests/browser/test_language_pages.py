@@ -1,19 +1,33 @@
 """Simplified Chinese in a real browser: chosen, remembered, and on every page without a word of English."""
 
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
+from decimal import Decimal
 
 import pytest
 from django.urls import reverse
 from django.utils import timezone
 from playwright.sync_api import Page, expect
 
-from reports.models import Meeting, Participant, Room, Source, TrackedNumber
+from dashboard import mailing
+from dashboard.models import Budget, BudgetNotice, MailReport, Posted, SavedView
+from reports import schedule
+from reports.models import (
+    Meeting,
+    Participant,
+    ProviderPeriod,
+    ProviderRoom,
+    PulledDay,
+    Room,
+    Source,
+    TrackedNumber,
+)
+from tests.browser.conftest import settled
 from tests.support import SHANGHAI, call, meeting, new_pull, take, visit
 
 PASSWORD = "a long password"
 # What is the same in every language: names of products, of formats and of zones.
-SAME_EVERYWHERE = {"Roomledger", "CSV", "Excel", "JavaScript", "Asia", "Shanghai"}
+SAME_EVERYWHERE = {"Roomledger", "CSV", "Excel", "JavaScript", "Asia", "Shanghai", "English"}
 # Every text and every attribute that is read, but for keys, code, what is marked as of another language, and
 # the links of CSV tables, which are named as the file is.
 READ = """() => {
@@ -84,7 +98,26 @@ def records(transactional_db) -> Meeting:
     pull = new_pull("dates")
     pull.asked_for, pull.error, pull.state, pull.ended_at = "2026-03-01 – 2026-03-05", error, "failed", timezone.now()
     pull.save()
+    totals(timezone.now())
     return Meeting.objects.get(uuid="1")
+
+
+def totals(now: datetime) -> None:
+    """Days that were pulled, more or less, and what the provider counts on them: some of it is not here."""
+    today = schedule.provider_today(now)
+    for back in range(6):
+        whole = {"asked_at": now, "complete_at": now if back != 3 else None}
+        PulledDay.objects.create(day=today - timedelta(days=back), **(whole if back != 4 else {}))
+    kept = {"sent_at": now, "told_at": now, "asked_first": today - timedelta(days=5)}
+    spans = {schedule.month_of(today), schedule.month_of(today - timedelta(days=5))}
+    spans |= {(today - timedelta(days=back),) * 2 for back in range(6)}
+    for first, last in spans:
+        period = ProviderPeriod.objects.create(first=first, last=last, **kept)
+        ProviderRoom.objects.create(period=period, host_id="10001", meetings=20)
+        ProviderRoom.objects.create(period=period, host_id="10003", meetings=2, participants=1)
+    PulledDay.objects.filter(day=today - timedelta(days=2)).update(
+        asked_at=now - timedelta(1), complete_at=now - timedelta(1)
+    )
 
 
 @pytest.fixture
@@ -111,6 +144,7 @@ def language(page: Page) -> str:
 
 def english(page: Page) -> list[str]:
     """Texts with a Latin word that is not the same in every language."""
+    settled(page)
     return [text for text in page.evaluate(READ) if set(re.findall(r"[A-Za-z]{2,}", text)) - SAME_EVERYWHERE]
 
 
@@ -147,7 +181,18 @@ def test_the_switch_follows_a_filter_that_was_swapped_in(chinese: Page) -> None:
     assert chinese.url.endswith("/?period=7d")
 
 
-NAMED = ("overview", "pool", "rooms", "booked", "meetings", "telephony", "people", "series-list", "data")
+NAMED = (
+    "overview",
+    "pool",
+    "rooms",
+    "booked",
+    "meetings",
+    "telephony",
+    "people",
+    "series-list",
+    "data",
+    "reconciliation",
+)
 
 
 def pages(first: Meeting) -> list[str]:
@@ -176,10 +221,32 @@ def pages(first: Meeting) -> list[str]:
         "/people/?q=没有这个人",
         "/meetings/?q=没有这个会议",
         "/data/?q=999",
+        f"/reconciliation/?from={timezone.localdate():%Y-%m}-01&to={timezone.localdate()}&room=10001",
+        *(reverse(name) for name in ("budgets", "new-budget", "views", "mail")),
+        *(reverse("budget", args=[pk]) for pk in Budget.objects.values_list("pk", flat=True)),
+        "/mail/new/?path=/telephony/&query=type%3D-",
+        *(reverse("edit-mail", args=[pk]) for pk in MailReport.objects.values_list("pk", flat=True)),
     ]
 
 
-def test_no_page_has_a_word_of_english(chinese: Page, records: Meeting) -> None:
+def keep_some(user) -> None:
+    """Views, mail reports and budgets in every state."""
+    for name, path, query in (("甲", "/meetings/", "state=empty"), ("乙", "/rooms/10001/", "period=7d")):
+        SavedView.objects.create(owner=user, name=name, path=path, query=query, shared=name == "乙")
+        values = {"owner": user, "name": name, "path": path, "query": query, "active": name == "甲"}
+        MailReport.objects.create(**values, next_due_at=timezone.now(), last_error=mailing.UNSURE)
+    budget = Budget.objects.create(amount=Decimal(1), created_by=user)
+    month = timezone.localdate().replace(day=1)
+    notices = [
+        BudgetNotice(budget=budget, month=month, threshold=1 + place, state=state, noticed_at=timezone.now())
+        for place, state in enumerate(Posted.values)
+    ]
+    notices[0].failures, notices[0].next_due_at, notices[0].last_error = 1, timezone.now(), mailing.STOPPED
+    BudgetNotice.objects.bulk_create(notices)
+
+
+def test_no_page_has_a_word_of_english(chinese: Page, records: Meeting, django_user_model) -> None:
+    keep_some(django_user_model.objects.get())
     wrong = []
     for path in pages(records):
         answer = chinese.goto(f"{chinese.root}{path}")

@@ -12,6 +12,7 @@ from playwright.sync_api import Page, expect
 from reports.figures import telephony, usage
 from reports.filter import Filter
 from reports.models import Meeting, Participant, Room
+from tests.browser.conftest import settled
 from tests.support import csv_rows
 
 
@@ -21,15 +22,6 @@ def site(site: Page) -> Page:
     Meeting.objects.filter(end_time=None).delete()
     site.reload()
     return site
-
-
-def settled(page: Page) -> None:
-    """Wait until no request runs, no swap is half done and the charts are drawn."""
-    page.wait_for_load_state("networkidle")
-    expect(page.locator("#results[aria-busy]")).to_have_count(0)
-    # What was swapped in settles a moment after it is there and after the address has changed; only then
-    # are the new charts drawn and those of the canvases that left the page let go.
-    expect(page.locator(".htmx-request, .htmx-swapping, .htmx-settling")).to_have_count(0)
 
 
 def shown(page: Page) -> str:

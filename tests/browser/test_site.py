@@ -7,6 +7,7 @@ from django.utils import timezone
 from playwright.sync_api import Page, expect
 
 from reports.models import Meeting
+from tests.browser.conftest import settled
 from tests.support import csv_rows
 
 
@@ -15,6 +16,7 @@ def rows(page: Page) -> list[str]:
 
 
 def charts(page: Page) -> int:
+    settled(page)
     return page.evaluate("Object.keys(Chart.instances).length")
 
 
@@ -22,6 +24,7 @@ def test_the_overview_draws_a_chart_of_the_pulled_meetings(site: Page):
     expect(site.get_by_role("heading", name="Overview")).to_be_visible()
     total = Meeting.objects.count()
     assert f"{total:,}" in site.locator(".figure-card").first.inner_text()
+    settled(site)
     drawn = site.evaluate("Object.values(Chart.instances)[0].data.datasets.flatMap(d => d.data)")
     assert sum(value for value in drawn if value) == total
 
@@ -29,6 +32,7 @@ def test_the_overview_draws_a_chart_of_the_pulled_meetings(site: Page):
 def test_a_bar_leads_to_its_meetings_and_back_returns(site: Page):
     day = (Meeting.objects.order_by("-local_day").exclude(local_day=timezone.localdate()).first()).local_day
     canvas = site.locator("canvas").first
+    settled(site)
     place = site.evaluate(
         """day => {
             const chart = Object.values(Chart.instances)[0];
@@ -144,6 +148,12 @@ def test_no_page_is_wider_than_the_screen(site: Page, width, scheme):
         "/telephony/",
         "/people/",
         "/data/",
+        "/reconciliation/",
+        "/budgets/",
+        "/budgets/new/",
+        "/views/",
+        "/mail/",
+        "/mail/new/?path=/",
     ):
         site.goto(f"{site.root}{path}")
         # A table that is wider than its box has to scroll in it: what sticks out is cut off.

@@ -59,7 +59,7 @@ def _compare(world: World) -> None:
             found = _csv(b"".join(exports.write(exports.TABLES[table], chosen, world.now, raw=raw)))
             _compare_table(_Context(world, table, asked), oracle, found, raw)
         for name, expected, got in _figures(oracle, asked, chosen, world.now):
-            assert got == expected, _Context(world, name, asked)
+            assert got == expected, str(_Context(world, name, asked))
 
 
 def _import(world: World) -> int:
@@ -96,7 +96,7 @@ def _compare_table(context: _Context, oracle: Oracle, found: list[Row], raw: boo
     tables, name = Tables(oracle), context.what
     columns = tables.columns(name)
     header, *rows = found
-    assert list(header) == columns, context
+    assert list(header) == columns, str(context)
     expected = tables.rows(name, context.asked, raw)
     if columns[0] == "uuid":
         # The newest meeting comes first; of two that began in one second either may.

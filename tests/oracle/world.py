@@ -94,7 +94,7 @@ EDGES = frozenset(
         *("is_extra changes", "is_extra withheld", "booked changes", "booked withheld", "twice in one answer"),
         *("extra room", "extra meeting in a room of the pool", "no host_id", "no is_extra", "no booked length"),
         *("rooms listed", "rooms listed after meetings", "rooms listed twice", "rooms of one name"),
-        "no meeting number",
+        *("no meeting number", "e-mail in capitals"),
         *("a number without report", "an unreadable record", "an unreadable record of a known meeting"),
         *("uuids that differ by case", "one number, two meetings", "no calls told", "no calls", "call on another day"),
         *("call without start", "call without end", "call ends before its start", "call without length"),
@@ -149,9 +149,10 @@ def make(seed: int) -> World:
     return _Maker(seed).world()
 
 
-def questions(world: World, count: int = 3) -> list[Question]:
-    """What is asked of a world: the first question of its days alone, the others narrowed in one way or two."""
+def questions(world: World) -> list[Question]:
+    """What is asked of a world: the first question of its days alone, one or two more narrowed in one way or two."""
     draw = random.Random(f"questions of {world.seed}")
+    count = 2 + world.seed % 2
     return [_question(world, draw, parts=0 if number == 0 else draw.choice((1, 1, 1, 2))) for number in range(count)]
 
 
@@ -504,8 +505,7 @@ class _Maker:
             if "host_id" not in hidden and meeting.host in HOSTS:
                 name = self.room_names[meeting.host]
                 self._put(item, "host", name if self._chance(0.7) else None)
-                email = _email(meeting.host)
-                self._put(item, "email", None if self._chance(0.4) else email.upper() if self._chance(0.2) else email)
+                self._put(item, "email", None if self._chance(0.4) else self._email(meeting.host))
         else:
             self._put(item, "host_id", None if "host_id" in hidden else meeting.host or None)
             self._put(item, "topic", None if "topic" in hidden else meeting.topic or None)
@@ -677,9 +677,16 @@ class _Maker:
 
     def _room(self, host: str) -> Item:
         item: Item = {"id": host, "first_name": self.room_names[host] or None, "meetings": []}
-        self._put(item, "email", _email(host) if self._chance(0.8) else None)
+        self._put(item, "email", self._email(host) if self._chance(0.8) else None)
         self._put(item, "meeting_capacity", self.draw.choice(("25", 50, "100", None)))
         return item
+
+    def _email(self, host: str) -> str:
+        email = f"room{HOSTS.index(host)}@rooms.example"
+        if self._chance(0.2):
+            self._mark("e-mail in capitals")
+            return email.upper()
+        return email
 
     # Which edges a meeting holds
 
@@ -750,10 +757,6 @@ class _Maker:
                 self._mark("rejoin", left < joined)
                 self._mark("rejoin in the same second", left == joined)
                 self._mark("two devices", joined < left)
-
-
-def _email(host: str) -> str:
-    return f"room{HOSTS.index(host)}@rooms.example"
 
 
 def _answer(shape: str, items: list[Item]) -> Item:

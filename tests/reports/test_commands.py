@@ -6,13 +6,14 @@ import socket
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from reports.sandbox.server import Sandbox
 from reports.sandbox.world import FixedWorld
-from tests.support import KEY, SECRET, csv_rows, meeting
+from tests.support import KEY, SECRET, SHANGHAI, csv_rows, meeting
 
 DATA = Path(__file__).parent.parent / "data"
 
@@ -82,6 +83,21 @@ def test_a_pull_over_http_with_a_bad_record_among_good_ones(run):
         assert spoiled.stdout == b"pulled: 0 new, 0 changed, 0 same, 1 rejected\n"
         assert spoiled.returncode == 0
         assert b"could not be read" in spoiled.stderr
+
+
+def test_a_pull_of_all_compares_with_the_providers_totals_and_names_what_is_missing(run):
+    day = datetime.now(SHANGHAI).date() - timedelta(days=9)
+    times = {"start_time": f"{day} 10:00:00", "end_time": f"{day} 11:00:00"}
+    records = [meeting(uuid=f"u{n}", **times) for n in range(3)]
+    with Sandbox(FixedWorld(records), key=KEY, secret=SECRET, undelivered=["u1"]) as api:
+        assert run("pull", UMEET_URL=api.url).returncode == 0
+        table = csv_rows(run("export", "reconciliation").stdout)
+        (room,) = (row for row in table if row["host_id"] == "HOST-1")
+        assert (room["their_meetings"], room["our_meetings"]) == ("3", "2")
+        assert room["explanation"] == f"missing 1 ({day}: 1)"
+        api.undelivered.clear()
+        assert run("pull", "--from", str(day), "--to", str(day), UMEET_URL=api.url).stdout.startswith(b"pulled: 1 new")
+        assert not [row for row in csv_rows(run("export", "reconciliation").stdout) if row["explanation"]]
 
 
 def test_track_reads_files_and_standard_input(run, tmp_path):

@@ -57,6 +57,12 @@ class Command(LedgerCommand):
                     schedule.schedule_recent(now)
                 if days or (everything and settings.UMEET_PULL_DATES):
                     counted.append(pulling.pull_days(client, days=days, forced=True, watch=bar))
+                if everything and settings.UMEET_PULL_DATES:
+                    schedule.schedule_totals(now, again=True)
+                    schedule.wake_totals(now)
+                    pulls.append(pulling.pull_totals(client, forced=True, watch=bar))
+                    # They may have counted what a day's last pull, which was earlier, did not bring.
+                    counted.append(pulling.pull_days(client, forced=True, watch=bar))
             except KeyboardInterrupt:
                 raise CommandError("Interrupted. What was imported stays; the rest is still due.") from None
         made = [pull for pull in counted if pull is not None]

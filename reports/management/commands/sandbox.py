@@ -26,6 +26,14 @@ class Command(BaseCommand):
         parser.add_argument("--port", type=int, default=8790, help="default 8790; 0 is any free one")
         parser.add_argument("--seed", type=int, default=1, help="the same seed is the same world")
         parser.add_argument("--fault", dest="faults", action="append", default=[], metavar="NAME", help=faults)
+        parser.add_argument(
+            "--withhold",
+            action="append",
+            nargs="+",
+            default=[],
+            metavar="UUID",
+            help="meetings that are never delivered and that share/summary counts all the same",
+        )
         parser.add_argument("--rooms", type=int, default=60, help="rooms of the pool")
         parser.add_argument("--meetings-per-day", type=int, default=150, help="of an ordinary working day")
         parser.add_argument("--zone", default="Asia/Shanghai", help="the provider's time zone")
@@ -36,6 +44,7 @@ class Command(BaseCommand):
         port: int,
         seed: int,
         faults: list[str],
+        withhold: list[list[str]],
         rooms: int,
         meetings_per_day: int,
         zone: str,
@@ -50,7 +59,8 @@ class Command(BaseCommand):
         except (ZoneInfoNotFoundError, ValueError, OSError):
             raise wrong(f"--zone is '{zone}', no known time zone.") from None
         try:
-            server = Sandbox(world, port=port, faults=faults)
+            undelivered = [uuid for group in withhold for uuid in group]
+            server = Sandbox(world, port=port, faults=faults, undelivered=undelivered)
         except UnknownFault as error:
             raise wrong(str(error)) from None
         except OSError as error:

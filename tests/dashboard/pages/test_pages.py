@@ -18,7 +18,8 @@ from tests.html import Page
 from tests.support import SHANGHAI, csv_rows, meeting, take, visit
 
 pytestmark = pytest.mark.django_db
-PAGES = ("/", "/pool/", "/rooms/", "/meetings/", "/telephony/", "/people/", "/data/", "/booked/", "/series/")
+PAGES = [*("/", "/pool/", "/rooms/", "/meetings/", "/telephony/", "/people/", "/data/", "/booked/", "/series/")]
+PAGES += ["/reconciliation/"]
 
 
 def today(back=0):
@@ -270,6 +271,17 @@ def test_the_urls_of_the_contract():
 
 
 def test_the_administration_opens_and_rewrites_no_ledger(admin, kept):
-    for model in ("room", "licence", "trackednumber", "meeting", "pull", "pulledday", "source", "rejected", "change"):
+    for model in (
+        "room",
+        "licence",
+        "trackednumber",
+        "meeting",
+        "pull",
+        "pulledday",
+        "providerperiod",
+        "source",
+        "rejected",
+        "change",
+    ):
         assert admin.get(f"/admin/reports/{model}/").status_code == 200, model
     assert admin.get("/admin/reports/meeting/add/").status_code == 403

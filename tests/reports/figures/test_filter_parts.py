@@ -152,6 +152,9 @@ COLUMNS = {
     "pool": "level, hours_at_level, hours_at_least, meetings_without_room, meetings, served_percent",
     "sizes": "seats, rooms, level, meetings_without_room, meetings, served_percent",
     "concurrency": "begin, most_rooms",
+    "reconciliation": "month, host_id, room, their_meetings, our_meetings, their_participants, our_participants, "
+    "their_minutes, our_minutes, their_calls, our_calls, their_call_minutes, our_call_minutes, their_cost, our_cost, "
+    "currency, explanation",
     "booked": "by, key, name, meetings, judged, overruns, overrun_hours, early_ends, early_hours, empty_meetings, "
     "solo_meetings, booked_hours, used_hours, used_percent, spare_hours",
     "series": "by, series, topic, meeting_id, meetings, reported_meetings, name, attended, present, present_percent, "
@@ -168,7 +171,8 @@ def test_the_columns_are_the_contracts_in_its_order(admin, three, name):
     assert body.count(b"\n") == body.count(b"\r\n") == len(rows)
     expected = {"meetings": 3, "participants": 4, "attendees": 4, "telephony": 3, "rooms": 1, "days": 30, "hours": 168}
     expected |= {"pool": 2, "sizes": 2, "concurrency": 30, "booked": 5, "series": 2}
-    assert len(csv_rows(body)) == expected[name]
+    # Totals are compared from the first day that is pulled by date, and here none was.
+    assert len(csv_rows(body)) == expected.get(name, 0)
 
 
 def test_there_are_these_tables_and_no_others():

@@ -250,10 +250,20 @@ def test_hours_of_the_clock_against_twenty_minutes_each(spans, place, now):
             )[:count]
             worst = pool.worst_hours(run, count)
             assert [(-one.most, -one.room_seconds, one.hour) for one in worst] == expected
-        # The longest stretch at a level began in the hour that stands for it.
+        # The longest stretch at a level began in the hour that stands for it; of equals the first.
+        held = [sum(use.start <= begin + number * TWENTY < use.end for use in uses) for number in range(now * 3)]
+        stretches: dict[int, list[tuple[int, int]]] = {}
+        number = 0
+        for rooms, group in itertools.groupby(held[: (end - begin) // TWENTY]):
+            length = len(list(group))
+            stretches.setdefault(rooms, []).append((-length, number))
+            number += length
         for level in pool.levels(run):
-            if level.hour is not None:
-                assert level.rooms in hours[level.hour]
+            if level.rooms not in stretches:
+                assert level.hour is None
+                continue
+            longest = begin + min(stretches[level.rooms])[1] * TWENTY
+            assert level.hour == longest.astimezone(here).replace(minute=0, tzinfo=None)
 
 
 @few
@@ -272,6 +282,23 @@ def test_an_hour_counts_the_meetings_that_its_link_shows(db, world, data):
             if level.hour is not None:
                 linked = replace(chosen, first=None, last=None, during=level.hour)
                 assert Meeting.objects.matching(linked).count() >= level.rooms
+
+
+def test_a_running_meeting_that_begins_in_a_moment_is_in_the_hour_as_its_link_shows(db):
+    take(
+        meeting(uuid="a", start_time="2026-03-10 12:00:00", end_time="2026-03-10 12:40:00"),
+        meeting(uuid="b", start_time="2026-03-10 12:30:00", end_time=None),
+        now=NOW,
+    )
+    [one] = pool.worst_hours(pool.course(Filter(first=date(2026, 3, 10)), NOW + timedelta(minutes=20)), 3)
+    assert Meeting.objects.matching(Filter(during=one.hour)).count() == one.meetings == 2
+
+
+@pytest.mark.parametrize(("first", "second", "others"), [("A", "a", {0: 1, 1: 1}), ("a", "A", {0: 2})])
+def test_of_those_that_begin_at_one_second_the_order_is_that_of_their_uuids(db, first, second, others):
+    # The one lasts an hour and the other no time at all. Capitals come first, in every database.
+    take(meeting(uuid=second, end_time="2026-03-09 10:00:00"), meeting(uuid=first))
+    assert pool.what_if(pool.course(Filter(), NOW)).others == others
 
 
 # Of a ledger ---------------------------------------------------------------------------------------------------
@@ -455,3 +482,24 @@ def test_an_open_period_begins_with_the_ledger(db):
     levels = pool.levels(pool.course(Filter(), NOW))
     assert sum(one.seconds for one in levels) == 9 * 86_400 + 12 * 3600
     assert levels[1].seconds == 3600
+
+
+def test_a_meeting_of_no_length_at_the_first_midnight_began_in_the_period(db):
+    midnight = "2026-03-09 00:00:00"
+    take(
+        meeting(uuid="none", start_time=midnight, end_time=midnight),
+        meeting(uuid="before", start_time="2026-03-08 23:00:00", end_time=midnight),
+        meeting(uuid="after", start_time="2026-03-10 00:00:00"),
+    )
+    run = pool.course(Filter(first=MARCH_9, last=MARCH_9), NOW)
+    assert [(one.use.uuid, one.others) for one in run.begun] == [("none", 0)]
+    assert run.peak == 0
+
+
+@pytest.mark.parametrize("last", [date(2026, 3, 29), date(2026, 10, 25)])  # in the middle a clock is set
+@pytest.mark.parametrize(("days", "by_hour"), [(13, True), (14, True), (15, False)])
+def test_a_fortnight_is_shown_by_the_hour(db, last, days, by_hour):
+    with override_settings(TIME_ZONE="Europe/Berlin"):
+        last += timedelta(days=3)
+        run = pool.course(Filter(first=last - timedelta(days=days - 1), last=last), NOW)
+        assert pool.is_by_hour(run) == by_hour

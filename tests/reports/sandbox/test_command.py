@@ -14,6 +14,7 @@ from django.core.management.base import CommandError
 
 from reports.management.commands.sandbox import Command
 from reports.sandbox.faults import FAULTS
+from reports.sandbox.server import Sandbox
 
 ROOT = Path(__file__).parents[3]
 
@@ -88,3 +89,15 @@ def test_help_lists_every_fault():
     for name, line in FAULTS.items():
         assert name in text
         assert line in text
+
+
+def test_withheld_meetings_reach_the_server(monkeypatch):
+    made = []
+    monkeypatch.setattr(Sandbox, "serve_forever", lambda server: made.append(server))
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        call_command("sandbox", "--port", "0", "--withhold", "a/+=", "b==", "--withhold", "c")
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    (server,) = made
+    assert server.undelivered == {"a/+=", "b==", "c"}

@@ -40,6 +40,7 @@ def sandbox(running):
     running.calls.clear()
     yield running
     running.faults.clear()
+    running.undelivered.clear()
 
 
 @pytest.fixture(scope="module")
@@ -221,6 +222,24 @@ class TestTheRest:
         assert page["total_meeting_minutes"] > page["total_meetings"]
         host_id = page["rooms"][0]["host_id"]
         assert ask.data("share/summary", **DAY, host_id=host_id)["rooms"] == page["rooms"][:1]
+
+    def test_what_is_undelivered_is_counted_and_never_told(self, ask, sandbox, world):
+        reported = [one for one in everything(world) if one.get("end_time") and one.get("participants")]
+        gone = reported[3]
+        before = ask.data("share/summary", **DAY)
+        sandbox.undelivered.add(gone["uuid"])
+        detail = ask.data("share/detail", **DAY, page_size="300")
+        assert detail["total_record"] == len(everything(world)) - 1
+        assert gone["uuid"] not in {one["uuid"] for one in detail["meetings"]}
+        told = ask.data("share/reports", meeting_ids=str(gone["meeting_id"]))["meetings"]
+        assert gone["uuid"] not in {one["uuid"] for one in told}
+        assert ask.data("share/summary", **DAY) == before
+
+    def test_what_is_late_is_late_for_the_totals_too(self, ask, sandbox, world):
+        today = {"from": "2026-03-12", "to": "2026-03-12"}
+        before = ask.data("share/summary", **today)["total_meetings"]
+        sandbox.faults.on("late")
+        assert ask.data("share/summary", **today)["total_meetings"] < before
 
     def test_unknown_interface(self, ask):
         assert ask("share/nothing").json()["status"] == 404
@@ -453,6 +472,15 @@ class TestSwitching:
         assert self.switch(sandbox, http, clear="1").json()["data"] == []
         assert self.switch(sandbox, http).json()["data"] == []
         assert ask("share/rooms").status_code == 200
+
+    def test_meetings_are_withheld_and_released(self, sandbox, http):
+        self.switch(sandbox, http, withhold="a/+=")
+        self.switch(sandbox, http, withhold="b")
+        assert sandbox.undelivered == {"a/+=", "b"}
+        self.switch(sandbox, http, release="a/+=")
+        assert sandbox.undelivered == {"b"}
+        self.switch(sandbox, http, clear="1")
+        assert sandbox.undelivered == set()
 
     @pytest.mark.parametrize("form", [{"on": "nope"}, {"off": "nope"}, {"onn": "500"}])
     def test_what_is_not_understood(self, sandbox, http, form):
