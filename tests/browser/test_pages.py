@@ -39,6 +39,11 @@ def series_path() -> str:
     return f"/series/number/{counts.order_by('-meetings', 'meeting_id')[0]['meeting_id']}/"
 
 
+def drawn_again(page: Page, number: int) -> None:
+    """Wait until so many charts are drawn: the way back loads the page anew, and may only have begun to."""
+    page.wait_for_function("number => Object.keys(window.Chart?.instances ?? {}).length === number", arg=number)
+
+
 def pages(page: Page) -> dict[str, set[int]]:
     """Every page with a filter bar, and how many charts it may draw."""
     room = Meeting.objects.exclude(room=None).order_by("-start_time").first().room
