@@ -39,9 +39,13 @@ def series_path() -> str:
     return f"/series/number/{counts.order_by('-meetings', 'meeting_id')[0]['meeting_id']}/"
 
 
-def drawn_again(page: Page, number: int) -> None:
-    """Wait until so many charts are drawn: the way back loads the page anew, and may only have begun to."""
-    page.wait_for_function("number => Object.keys(window.Chart?.instances ?? {}).length === number", arg=number)
+def back_at(page: Page, text: str, numbers: set[int]) -> None:
+    """Wait until the results say this and so many charts are drawn: the way back loads the page anew."""
+    settled(page)
+    expect(page.locator("#results")).to_have_text(text, use_inner_text=True)
+    page.wait_for_function(
+        "numbers => numbers.includes(Object.keys(window.Chart?.instances ?? {}).length)", arg=sorted(numbers)
+    )
 
 
 def pages(page: Page) -> dict[str, set[int]]:
@@ -126,16 +130,12 @@ def test_back_and_reload_return_to_each_state(site: Page):
         second = shown(site)
         site.go_back()
         site.wait_for_url("**period=7d*")
-        settled(site)
-        assert shown(site) == first, path
-        assert charts(site) in drawn, path
+        back_at(site, first, drawn)
         site.go_forward()
         site.wait_for_url("**period=year*")
-        settled(site)
-        assert shown(site) == second, path
+        back_at(site, second, drawn)
         site.reload()
-        settled(site)
-        assert shown(site) == second, path
+        back_at(site, second, drawn)
 
 
 def test_swapping_again_and_again_leaks_no_chart(site: Page):
