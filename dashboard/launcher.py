@@ -26,7 +26,7 @@ from django.contrib.auth import get_user_model
 from django.core.management import call_command
 from django.db import DatabaseError
 
-from reports import pulling, schedule, summaries
+from reports import kept, pulling, schedule, summaries
 from reports.management.base import database_sentence
 from reports.sandbox.world import World
 
@@ -125,7 +125,8 @@ def _prepare(demo: bool, say: Say) -> None:
         call_command("migrate", verbosity=0, interactive=False)
         if old := summaries.stale_zone():
             say(f"The time zone is {settings.TIME_ZONE} now, no longer {old}: counting the days again …")
-            summaries.rebuild()
+            kept.rebuild()
+        _fold(say)
         _first_administrator(demo, say)
         if demo:
             _track_some()
@@ -134,6 +135,15 @@ def _prepare(demo: bool, say: Say) -> None:
         raise CannotStart(database_sentence(error)) from None
     except OSError as error:
         raise CannotStart(f"{error.filename or settings.DATA_DIR} cannot be written: {error.strerror}.") from None
+
+
+def _fold(say: Say) -> None:
+    """Sums of days are made where a stop, an older version or other opening hours left some unmade."""
+    waiting = kept.waiting()
+    if waiting > 60:
+        say(f"Adding up {waiting} days …")
+    if waiting:
+        kept.fold()
 
 
 def _collect_static() -> None:

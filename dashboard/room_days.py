@@ -11,8 +11,8 @@ from django.utils.translation import gettext as _
 
 from dashboard.filters import link
 from reports import intervals
-from reports.figures.occupancy import Held, opening
-from reports.figures.period import midnight
+from reports.clockwork import midnight, opening
+from reports.figures.occupancy import Held
 from reports.filter import Filter
 
 TICKS = range(0, 24, 3)

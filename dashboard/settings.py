@@ -93,6 +93,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "dashboard.middleware.HtmxVaryMiddleware",
+    "dashboard.middleware.SteadyMiddleware",
 ]
 
 ROOT_URLCONF = "dashboard.urls"

@@ -252,7 +252,7 @@ def _import_meetings(
         for uuid in unseen:
             if uuid in made:
                 record = batch[uuid]
-                visits += _visit_rows(made[uuid], record.visits or ())
+                visits += _visit_rows(made[uuid], record.visits or (), record.start_time, record.end_time)
                 calls += _call_rows(made[uuid], record.calls or (), record.start_time)
                 outcome.new += 1
                 outcome.fresh_numbers.add(record.meeting_id)
@@ -357,9 +357,11 @@ def _update(meeting: Meeting, record: MeetingRecord, book: RoomBook, pull: Pull,
     if visible:
         meeting.changed_at = now
     meeting.save()
-    if new_visits:
+    # An attendee's figures hang on when the meeting began and ended.
+    if kept_visits is not None and (new_visits or {"start_time", "end_time"} & set(touched)):
         meeting.participants.all().delete()
-        bulk.insert_rows(Participant, VISIT_COLUMNS, _visit_rows(meeting.pk, visits or ()))
+        rows = _visit_rows(meeting.pk, kept_visits, meeting.start_time, meeting.end_time)
+        bulk.insert_rows(Participant, VISIT_COLUMNS, rows)
     if new_calls:
         meeting.telephony_usage.all().delete()
         bulk.insert_rows(TelephonyUsage, CALL_COLUMNS, _call_rows(meeting.pk, calls or (), meeting.start_time))
@@ -467,17 +469,22 @@ def _call_list(calls: Sequence[Call] | None) -> list[list[Any]] | None:
     return None if calls is None else [[_plain(getattr(c, name)) for name in c.__slots__] for c in calls]
 
 
-VISIT_COLUMNS = ("meeting_id", "place", "name", "name_key", "join_time", "leave_time")
+VISIT_COLUMNS = (
+    *("meeting_id", "place", "name", "join_time", "leave_time"),
+    *("name_key", "attendee_visits", "attendee_seconds", "late_seconds"),
+)
 CALL_COLUMNS = (
     *("meeting_id", "place", "phone_number", "type", "start_time", "end_time", "duration", "total"),
     *("country", "local_day"),
 )
 
 
-def _visit_rows(meeting_pk: int, visits: Iterable[Visit]) -> list[list[Any]]:
+def _visit_rows(meeting_pk: int, visits: Iterable[Visit], start: datetime, end: datetime | None) -> list[list[Any]]:
+    stays = canonical_visits(visits) or ()
+    figures = summaries.on_first_visits(stays, start, end)
     return [
-        [meeting_pk, place, visit.name, fold(visit.name), visit.join_time, visit.leave_time]
-        for place, visit in enumerate(canonical_visits(visits) or (), 1)
+        [meeting_pk, place, visit.name, visit.join_time, visit.leave_time, fold(visit.name), *of_attendee]
+        for place, (visit, of_attendee) in enumerate(zip(stays, figures, strict=True), 1)
     ]
 
 

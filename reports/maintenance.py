@@ -7,6 +7,7 @@ from django.conf import settings
 from django.contrib.sessions.models import Session
 from django.db.models import Exists, OuterRef
 
+from reports import kept
 from reports.models import Change, Meeting, Pull, Rejected
 
 logger = logging.getLogger(__name__)
@@ -34,6 +35,8 @@ def prune(now: datetime) -> int:
     for rows in (*named, Change.objects.filter(pull=OuterRef("pk"))):
         uneventful = uneventful.filter(~Exists(rows))
     pulls, _ = uneventful.delete()
+    if gone:
+        kept.fold()
     if gone or pulls:
         logger.info("pruned %d meetings older than %s days and %d old pulls", gone, settings.RETENTION_DAYS, pulls)
     return gone

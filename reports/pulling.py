@@ -25,7 +25,7 @@ from django.conf import settings
 from django.db import DatabaseError, transaction
 from django.db.models import F
 
-from reports import leases, schedule
+from reports import kept, leases, schedule
 from reports.figures import reconciliation
 from reports.importer import Outcome, forget_unnamed, import_page, keep_licence
 from reports.models import Meeting, ProviderPeriod, ProviderRoom, Pull, PulledDay, Source, TrackedNumber, Work
@@ -130,6 +130,8 @@ class Run:
         if self.pull is not None:
             Pull.objects.filter(pk=self.pull.pk).update(pieces_done=F("pieces_done") + pieces)
             self.tell()
+            # Pages need not add up again what came with this piece.
+            kept.fold(stretches=False)
         self.failed_in_a_row = 0
 
     def failed(self, error: ProviderError) -> bool:
@@ -171,6 +173,7 @@ class Run:
             changes = {"refused_at": None, "failures": 0, "last_error": "", "asked_at": now}
             schedule.source(self.source)
             Source.objects.filter(name=self.source).update(**changes)
+        kept.fold()
         self.pull.refresh_from_db()
         logger.info(
             "pull %s %s: %d new, %d changed, %d same, %d rejected%s",

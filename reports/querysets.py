@@ -52,8 +52,7 @@ def _meeting(chosen: Filter, prefix: str = "") -> Q:
     if chosen.number:
         condition &= Q(**{f"{prefix}meeting_id": chosen.number})
     if chosen.topic is not None:
-        # A folded topic holds no line break: the first one ends it (see summaries.search_text).
-        condition &= Q(**{f"{prefix}search__startswith": f"{chosen.topic}\n"})
+        condition &= of_topic(chosen.topic, prefix)
     if chosen.booked:
         condition &= _booked(chosen.booked, prefix)
     if chosen.during is not None:
@@ -69,6 +68,12 @@ def _meeting(chosen: Filter, prefix: str = "") -> Q:
         )
         condition &= found | Q(Exists(visits))
     return condition
+
+
+def of_topic(topic: str, prefix: str = "") -> Q:
+    """Meetings of one folded topic."""
+    # A folded topic holds no line break: the first one ends it (see summaries.search_text).
+    return Q(**{f"{prefix}search__startswith": f"{topic}\n"})
 
 
 def judged(prefix: str = "") -> Q:

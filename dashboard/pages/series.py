@@ -255,7 +255,7 @@ def one_series(request: base.HtmxHttpRequest, by: str, key: str) -> HttpResponse
         **frame,
         "name": shown_topic(found.series.topic if found else newest.topic),
         "number": key if by == "number" else "",
-        "numbers": len(found.series.numbers) if found else 0,
+        "numbers": len({one.meeting.meeting_id for one in held}),
         "all_url": filters.link(reverse("series-list"), replace(asked, sort="", compare=False), by=by),
         "cards": figure_cards(found, _attendance(before, now) if before else None, before, within),
         "without_before": asked.compare and not before,

@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from reports.models import Meeting, Participant
-from reports.summaries import Attendee, Summary, Visit, attendees_of, live, visit_span
+from reports.summaries import LATE_AFTER, Attendee, Summary, Visit, attendees_of, live, visit_span
 
-LATE_AFTER = timedelta(minutes=5)
 EARLY_BEFORE = timedelta(minutes=5)
 ORDERS = ("join", "minutes", "name")  # how attendees can be listed; the first is how they come
 

@@ -3,21 +3,15 @@
 Judged are ended meetings that tell what they were booked for; the others are counted and left out.
 """
 
-from bisect import bisect_left
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
-from datetime import datetime
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields
 from itertools import pairwise
 from typing import Any, NamedTuple
 
-from django.db.models import BigIntegerField, Count, ExpressionWrapper, F, Max, Q, Sum
-
+from reports.figures import added
 from reports.filter import Filter
-from reports.models import Meeting, Room
-from reports.querysets import judged
-
-BUCKET = 15 * 60
-BUCKETS = 4  # on each side, and one more for all beyond
+from reports.models import Room
+from reports.sums import BOOKING_SUMS, EDGES, newest
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,45 +74,23 @@ class Group(NamedTuple):
     booking: Booking
 
 
-_judged = judged()
-_told = _judged & Q(participants_reported=True)
-_past = ExpressionWrapper(F("open_seconds") - F("duration"), BigIntegerField())
-_short = ExpressionWrapper(F("duration") - F("open_seconds"), BigIntegerField())
-_over, _early = _judged & Q(open_seconds__gt=F("duration")), _judged & Q(open_seconds__lt=F("duration"))
-SUMS = {
-    "meetings_count": Count("pk"),
-    "judged_count": Count("pk", filter=_judged),
-    "untold_count": Count("pk", filter=Q(end_time__isnull=False) & ~_judged),
-    "told_count": Count("pk", filter=_told),
-    "running_count": Count("pk", filter=Q(state=Meeting.State.RUNNING)),
-    "unreported_count": Count("pk", filter=Q(state=Meeting.State.UNREPORTED)),
-    "empty_count": Count("pk", filter=Q(state=Meeting.State.EMPTY)),
-    "solo_count": Count("pk", filter=Q(state=Meeting.State.SOLO)),
-    "over_count": Count("pk", filter=_over),
-    "over_sum": Sum(_past, filter=_over),
-    "early_count": Count("pk", filter=_early),
-    "early_sum": Sum(_short, filter=_early),
-    "booked_sum": Sum("duration", filter=_judged),
-    "used_sum": Sum("used_seconds", filter=_told),
-    "used_booked_sum": Sum("duration", filter=_told),
-    "spare_sum": Sum("spare_seconds", filter=_told),
-}
+def _booking(row: Mapping[str, Any] | None) -> Booking:
+    """A row of BOOKING_SUMS; its sums are unknown where there are meetings and none tells them."""
 
-
-def _booking(row: Mapping[str, Any]) -> Booking:
-    """A row of SUMS; its sums are unknown where there are meetings and none tells them."""
+    if row is None:
+        return Booking()
 
     def of(told: str, name: str) -> int | None:
-        return None if row["meetings_count"] and not row[told] else row[name] or 0
+        return None if row["meetings"] and not row[told] else row[name] or 0
 
     return Booking(
-        meetings=row["meetings_count"],
+        meetings=row["meetings"],
         judged=row["judged_count"],
         untold=row["untold_count"],
-        running=row["running_count"],
-        unreported=row["unreported_count"],
-        empty=row["empty_count"],
-        solo=row["solo_count"],
+        running=row["running_state"],
+        unreported=row["unreported"],
+        empty=row["empty"],
+        solo=row["solo"],
         overruns=of("judged_count", "over_count"),
         over_seconds=of("judged_count", "over_sum"),
         early_ends=of("judged_count", "early_count"),
@@ -132,76 +104,39 @@ def _booking(row: Mapping[str, Any]) -> Booking:
 
 def total(chosen: Filter) -> Booking:
     """All meetings of a filter together."""
-    return _booking(Meeting.objects.matching(chosen).order_by().aggregate(**SUMS))
+    return _booking(added.meetings(chosen, BOOKING_SUMS))
 
 
 def by_room(chosen: Filter) -> list[Group]:
     """The rooms that have a meeting in the filter, and the unknown room."""
-    rows = Meeting.objects.matching(chosen).order_by().values("room_id").annotate(**SUMS)
-    found = {row["room_id"]: _booking(row) for row in rows}
+    found = {pk: _booking(row) for pk, row in added.meetings_by_room(chosen, BOOKING_SUMS).items()}
     rooms = Room.objects.in_bulk([pk for pk in found if pk is not None])
     groups = []
     for pk, booking in found.items():
-        room = rooms.get(pk)
+        room = rooms.get(pk) if pk is not None else None
         groups.append(Group("room", room.host_id if room else "", room.known_name if room else "", booking))
     return in_order(groups, chosen.sort)
 
 
 def by_weekday(chosen: Filter) -> list[Group]:
     """The weekdays of the local start on which a meeting of the filter began; in their order unless sorted."""
-    rows = Meeting.objects.matching(chosen).order_by().values("week_hour").annotate(**SUMS)
     found: dict[int, Booking] = {}
-    for row in rows:
-        weekday = row["week_hour"] // 24 + 1
-        found[weekday] = found.get(weekday, Booking()).plus(_booking(row))
+    for day, row in added.meetings_by_day(chosen, BOOKING_SUMS).items():
+        if row["meetings"]:
+            found[day.isoweekday()] = found.get(day.isoweekday(), Booking()).plus(_booking(row))
     groups = [Group("weekday", str(weekday), "", found[weekday]) for weekday in sorted(found)]
     return in_order(groups, chosen.sort, default="name")
 
 
 def by_series(chosen: Filter, by: str) -> list[Group]:
     """The meeting numbers, or the folded topics, of a filter's meetings; the topic as its newest meeting has it."""
-    return in_order(_series(_by_topic_and_number(chosen), by), chosen.sort)
-
-
-class _Row(NamedTuple):
-    number: str
-    topic: str
-    spelled: str
-    newest: datetime
-    booking: Booking
-
-
-def _by_topic_and_number(chosen: Filter) -> list[_Row]:
-    rows = (
-        Meeting.objects.matching(chosen).order_by().values("search", "topic").annotate(newest=Max("start_time"), **SUMS)
-    )
-    found = []
-    for row in rows:
-        # A folded topic holds no line break: the first one ends it (see summaries.search_text).
-        topic, _break, number = row["search"].partition("\n")
-        found.append(_Row(number, topic, row["topic"], row["newest"], _booking(row)))
-    return found
-
-
-def _series(rows: Iterable[_Row], by: str) -> list[Group]:
-    together: dict[str, list[_Row]] = {}
-    for row in rows:
-        together.setdefault(row.number if by == "number" else row.topic, []).append(row)
-    groups = []
-    for key, same in together.items():
-        booking = same[0].booking
-        for row in same[1:]:
-            booking = booking.plus(row.booking)
-        name = max(same, key=lambda row: (row.newest, row.spelled)).spelled
-        groups.append(Group(by, key, name, booking))
-    return groups
+    found = [Group(by, key, newest(row["newest"])[1], _booking(row)) for key, row in added.series(chosen, by).items()]
+    return in_order(found, chosen.sort)
 
 
 def groups(chosen: Filter) -> list[Group]:
     """Every group of a filter: its rooms, weekdays, meeting numbers and topics, each in the filter's order."""
-    rows = _by_topic_and_number(chosen)
-    series = [group for by in ("number", "topic") for group in in_order(_series(rows, by), chosen.sort)]
-    return [*by_room(chosen), *by_weekday(chosen), *series]
+    return [*by_room(chosen), *by_weekday(chosen), *by_series(chosen, "number"), *by_series(chosen, "topic")]
 
 
 # Columns of the tables, named as in booked.csv.
@@ -248,16 +183,10 @@ class Bucket(NamedTuple):
     meetings: int
 
 
-EDGES = [BUCKET * number for number in range(BUCKETS + 1)]
-
-
 def distribution(chosen: Filter) -> list[Bucket]:
     """Judged meetings by how long after their booked end they ended, in quarters of an hour up to one hour."""
-    rows = Meeting.objects.matching(replace(chosen, sort="")).filter(_judged).order_by()
-    counted = [0] * (2 * len(EDGES) + 1)
-    for past, meetings in rows.annotate(past=_past).values_list("past").annotate(meetings=Count("pk")):
-        place = bisect_left(EDGES, abs(past))
-        counted[len(EDGES) + (place if past > 0 else -place)] += meetings
+    found = added.ends(chosen)
+    counted = [found.get(place, 0) for place in range(-len(EDGES), len(EDGES) + 1)]
     minutes = [edge // 60 for edge in EDGES]
     late: list[tuple[int | None, int | None]] = [*pairwise(minutes), (minutes[-1], None)]
     early = [(None if most is None else -most, None if least is None else -least) for least, most in reversed(late)]

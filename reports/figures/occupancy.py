@@ -3,18 +3,20 @@
 A meeting occupies its room during `[start_time, end_time)`, a running one until now.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.db.models import Q
 
-from reports import intervals
-from reports.figures.period import bounds, midnight, span, today
+from reports import clockwork, intervals, kept
+from reports.clockwork import days_between, midnight, opening
+from reports.figures.period import bounds, span, today
 from reports.filter import Filter
-from reports.models import Meeting
+from reports.models import KeptHours, KeptOpening, KeptPeak, Meeting
 
 CHUNK = 5000
 
@@ -29,43 +31,69 @@ class Occupied(NamedTuple):
 
 def spans(chosen: Filter, now: datetime) -> list[Occupied]:
     """Occupied spans that hold an instant of the filter's period: meetings that began before it included."""
-    first, last = bounds(chosen, now)
-    rows = (
-        Meeting.objects.fitting(chosen)
-        .filter(Q(end_time__gt=first) | Q(end_time=None), start_time__lt=last)
-        .order_by()
-        .values_list("start_time", "end_time", "room_id")
-    )
-    found = (Occupied(start, end or now, room) for start, end, room in rows.iterator(chunk_size=CHUNK))
-    return [one for one in found if one.start < one.end and first < one.end]
+    begin, end = bounds(chosen, now)
+    meetings = Meeting.objects.fitting(chosen)
+    found = kept.short_spans(begin, end, meetings) + kept.long_spans(begin, end, now, meetings)
+    return [Occupied(*span) for span in found]
+
+
+class _Apart(NamedTuple):
+    """What kept figures of whole days do not hold. long: spans of running and of long meetings.
+
+    days: those on which such a span begins or ends. over: how many cover each of the other days from end to end.
+    """
+
+    long: list[Occupied]
+    days: set[date]
+    over: Counter[date]
+
+
+def _apart(first: date, last: date, now: datetime) -> _Apart:
+    begin, end = midnight(first), midnight(last + timedelta(days=1))
+    long = [Occupied(*span) for span in kept.long_spans(begin, end, now)]
+    days: set[date] = set()
+    over: Counter[date] = Counter()
+    for one in long:
+        starts, ends = today(one.start), today(one.end)
+        days.update({starts, ends})
+        over.update(days_between(max(first, starts), min(last, ends)))
+    return _Apart(long, {day for day in days if first <= day <= last}, over)
 
 
 def peaks(chosen: Filter, now: datetime) -> list[tuple[date, int]]:
     """The most rooms occupied at one instant, of each local day of the period."""
     first, last = span(chosen, now)
-    days = [first + timedelta(days=number) for number in range((last - first).days + 1)]
-    return peaks_of(spans(chosen, now), days, ZoneInfo(settings.TIME_ZONE))
+    days = days_between(first, last)
+    zone = ZoneInfo(settings.TIME_ZONE)
+    if not kept.serves(chosen):
+        return peaks_of(spans(chosen, now), days, zone)
+    apart = _apart(first, last, now)
+    asked = apart.days | {day for day in kept.not_kept(first, last) if first <= day <= last}
+    rows = kept.rows(KeptPeak, [(kept.code(first), kept.code(last))], ["rooms"], apart=True)
+    found = {kept.day_of(row["stretch"]): row["rooms"] for row in rows}
+    # A long meeting that covers a day from end to end is one more at any instant of it.
+    most = {day: found.get(day, 0) + apart.over[day] for day in days if day not in asked}
+    for part in runs(asked):
+        begin, end = midnight(part[0]), midnight(part[-1] + timedelta(days=1))
+        held = [Occupied(*one) for one in kept.short_spans(begin, end)]
+        most |= peaks_of([*held, *(one for one in apart.long if one.start < end and begin < one.end)], part, zone)
+    return [(day, most[day]) for day in days]
+
+
+def runs(days: Iterable[date]) -> list[list[date]]:
+    """Days in order, those that follow one another together."""
+    found: list[list[date]] = []
+    for day in sorted(days):
+        if found and found[-1][-1] == day - timedelta(days=1):
+            found[-1].append(day)
+        else:
+            found.append([day])
+    return found
 
 
 def peaks_of(occupied: Iterable[Occupied], days: Sequence[date], zone: ZoneInfo) -> list[tuple[date, int]]:
     """The most spans that hold one instant, of each of these days in their order."""
-    edges = [(one.start, 1) for one in occupied]
-    edges += [(one.end, -1) for one in occupied]
-    edges.sort()  # at one instant -1 comes first: who leaves makes room
-    found = []
-    level = place = 0
-    for day in days:
-        begin, end = midnight(day, zone), midnight(day + timedelta(days=1), zone)
-        while place < len(edges) and edges[place][0] <= begin:
-            level += edges[place][1]
-            place += 1
-        most = level
-        while place < len(edges) and edges[place][0] < end:
-            level += edges[place][1]
-            most = max(most, level)
-            place += 1
-        found.append((day, most))
-    return found
+    return clockwork.peaks(((one.start, one.end) for one in occupied), days, zone)
 
 
 def peak(chosen: Filter, now: datetime) -> int:
@@ -76,48 +104,43 @@ def peak(chosen: Filter, now: datetime) -> int:
 # Opening hours ----------------------------------------------------------------------------------------
 
 
-def opening(first: date, last: date) -> list[intervals.Moments]:
-    """The opening hours of these local days, both included."""
-    zone = ZoneInfo(settings.TIME_ZONE)
-    found = []
-    for number in range((last - first).days + 1):
-        day = first + timedelta(days=number)
-        hours = settings.OPENING_HOURS[day.weekday()]
-        if hours is None:
-            continue
-        opens, closes = hours
-        begin = datetime.combine(day, opens, zone)
-        end = midnight(day + timedelta(days=1), zone) if closes == time.max else datetime.combine(day, closes, zone)
-        # In UTC: a difference of two moments of one zone ignores that its clock may have been set.
-        found.append((begin.astimezone(UTC), end.astimezone(UTC)))
-    return found
-
-
 def utilisation(chosen: Filter, now: datetime) -> tuple[dict[int | None, int], int]:
     """Seconds that each room was occupied inside opening hours, and the opening seconds of the period.
 
     Time in which a room is reported to hold two meetings counts once.
     """
-    opened = opening(*span(chosen, now))
+    first, last = span(chosen, now)
+    opened = opening(first, last)
+    if not kept.serves(chosen):
+        return _occupied_inside(spans(chosen, now), opened), intervals.seconds(opened)
+    apart = _apart(first, last, now)
+    cover = kept.cover(first, last, without=apart.days)
+    rows = kept.rows(KeptOpening, cover.spans, ["seconds"])
+    found: Counter[int | None] = Counter({row["room"] or None: row["seconds"] for row in rows})
+    asked = {day for begin, end in cover.asked for day in days_between(begin, end)}
+    for part in runs(asked | apart.days):
+        begin, end = midnight(part[0]), midnight(part[-1] + timedelta(days=1))
+        held = [Occupied(*one) for one in kept.short_spans(begin, end)]
+        held += [one for one in apart.long if one.start < end and begin < one.end]
+        found.update(_occupied_inside(held, opening(part[0], part[-1])))
+    # On the days that a long meeting covers from end to end its room was occupied throughout.
+    whole: dict[int | None, set[date]] = {}
+    for one in apart.long:
+        covered = set(days_between(max(first, today(one.start)), min(last, today(one.end))))
+        whole.setdefault(one.room, set()).update(covered - apart.days - asked)
+    for room, covered in whole.items():
+        for part in runs(covered):
+            stretches = [(kept.code(part[0]), kept.code(part[-1]))]
+            told = kept.rows(KeptOpening, stretches, ["seconds"], room=room or kept.UNKNOWN_ROOM)
+            found[room] += intervals.seconds(opening(part[0], part[-1])) - sum(row["seconds"] for row in told)
+    return dict(found), intervals.seconds(opened)
+
+
+def _occupied_inside(occupied: Iterable[Occupied], opened: Sequence[intervals.Moments]) -> dict[int | None, int]:
     by_room: dict[int | None, list[intervals.Moments]] = {}
-    for start, end, room in spans(chosen, now):
+    for start, end, room in occupied:
         by_room.setdefault(room, []).append((start, end))
-    found = {room: _inside(intervals.union(held), opened) for room, held in by_room.items()}
-    return found, intervals.seconds(opened)
-
-
-def _inside(held: Sequence[intervals.Moments], opened: Sequence[intervals.Moments]) -> int:
-    """Seconds of the one inside the other; both are disjoint and in order."""
-    total = timedelta()
-    place = 0
-    for start, end in held:
-        while place < len(opened) and opened[place][1] <= start:
-            place += 1
-        at = place
-        while at < len(opened) and opened[at][0] < end:
-            total += min(end, opened[at][1]) - max(start, opened[at][0])
-            at += 1
-    return int(total.total_seconds())
+    return {room: clockwork.inside(intervals.union(held), opened) for room, held in by_room.items()}
 
 
 # The clock of the week ----------------------------------------------------------------------------------
@@ -135,29 +158,22 @@ class Hour(NamedTuple):
 def hours(chosen: Filter, now: datetime) -> list[Hour]:
     """The 168 hours of the local week over the meetings of a filter; open time is split by the clock."""
     zone = ZoneInfo(settings.TIME_ZONE)
-    began = [0] * 168
-    opened = [0] * 168
-    rows = Meeting.objects.matching(chosen).order_by().values_list("start_time", "end_time", "week_hour")
-    for start, end, week_hour in rows.iterator(chunk_size=CHUNK):
-        began[week_hour] += 1
-        end = end or now
-        left = int((end - start).total_seconds())
-        local = start.astimezone(zone)
-        until_full = 3600 - local.minute * 60 - local.second
-        if left <= until_full:  # nearly all: within one hour of the clock
-            opened[week_hour] += max(0, left)
-        elif left < 86_400 and local.utcoffset() == end.astimezone(zone).utcoffset():
-            # Some hours, and no clock was set in between: whole numbers do.
-            opened[week_hour] += until_full
-            left -= until_full
-            place = week_hour
-            while left > 0:
-                place = (place + 1) % 168
-                opened[place] += min(3600, left)
-                left -= 3600
-        else:
-            for day, hour, (part_start, part_end) in intervals.by_hour((start, end), zone):
-                opened[day.weekday() * 24 + hour] += int((part_end - part_start).total_seconds())
+    meetings = Meeting.objects.matching(chosen).order_by()
+    columns = ("start_time", "end_time", "week_hour")
+    running = ((start, now, hour) for start, _end, hour in meetings.running().values_list(*columns))
+    began, opened = clockwork.week_hours(running, zone)
+    ended: Iterable[Filter] = [chosen]
+    if kept.serves(chosen):
+        cover = kept.cover(chosen.first, chosen.last)
+        for row in kept.rows(KeptHours, cover.spans, ["began", "open_seconds"]):
+            began[row["week_hour"]] += row["began"]
+            opened[row["week_hour"]] += row["open_seconds"]
+        ended = cover.unkept(chosen)
+    for part in ended:
+        rows = Meeting.objects.matching(part).filter(end_time__isnull=False).order_by().values_list(*columns)
+        more, longer = clockwork.week_hours(rows.iterator(chunk_size=CHUNK), zone)
+        began = [one + other for one, other in zip(began, more, strict=True)]
+        opened = [one + other for one, other in zip(opened, longer, strict=True)]
     return [Hour(place // 24 + 1, place % 24, began[place], opened[place]) for place in range(168)]
 
 

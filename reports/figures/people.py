@@ -10,11 +10,13 @@ from datetime import date, datetime, timedelta
 from itertools import islice
 from typing import NamedTuple
 
+from reports.figures import added
 from reports.figures.attendance import Presence, presences
 from reports.figures.usage import meetings
 from reports.filter import Filter
 from reports.models import Meeting, Participant
 from reports.summaries import live
+from reports.sums import newest
 from reports.text import fold
 
 CHUNK = 500
@@ -35,13 +37,15 @@ class Attended(NamedTuple):
     presence: Presence
 
 
-def attended(chosen: Filter, now: datetime) -> Iterator[Attended]:
+def attended(chosen: Filter, now: datetime, *, running: bool = False) -> Iterator[Attended]:
     """Every attendee of every meeting of a filter: meetings in the filter's order, attendees by first join.
 
     With a name in the filter, that name's alone; their share is of the whole meeting all the same.
     When they left is not compared with the others' leaves. Memory does not grow with their number.
+    running: of running meetings alone.
     """
-    stream = meetings(chosen).filter(participants_reported=True).iterator(chunk_size=CHUNK)
+    rows = meetings(chosen).filter(participants_reported=True)
+    stream = (rows.running() if running else rows).iterator(chunk_size=CHUNK)
     while chunk := list(islice(stream, CHUNK)):
         for meeting, present in presences_in(chunk, chosen.name, now, whole=False):
             for presence in present:
@@ -102,10 +106,26 @@ class Person:
         if one.presence.late is not None:
             self.late += 1
             self.late_seconds += int(one.presence.late.total_seconds())
-        if self.last is None or attendee.first_join >= self.last:
+        if self.last is None or (attendee.first_join, attendee.name) >= (self.last, self.name):
             self.name, self.last = attendee.name, attendee.first_join
         if self.first is None or attendee.first_join < self.first:
             self.first = attendee.first_join
+
+
+def _person(key: str, row: added.Row) -> Person:
+    """A row of ATTENDEE_SUMS."""
+    last, name = newest(row["newest"])
+    return Person(
+        key,
+        name=" ".join(name.split()),
+        meetings=row["attended"],
+        visits=row["visits"],
+        seconds=row["seconds"],
+        late=row["late"],
+        late_seconds=row["late_sum"],
+        first=row["first_join"],
+        last=last,
+    )
 
 
 PERSON_SORTS = {
@@ -126,8 +146,9 @@ def people(chosen: Filter, now: datetime) -> list[Person]:
     Where some of the names contain what is searched for, those alone: who looks for a name means the
     name. Else the search was for a topic or a number, and everybody in those meetings is there.
     """
-    found: dict[str, Person] = {}
-    for one in attended(replace(chosen, sort=""), now):  # the sort is of people, not of their meetings
+    found = {key: _person(key, row) for key, row in added.attendees(chosen).items()}
+    # The sort is of people, not of their meetings.
+    for one in attended(replace(chosen, sort=""), now, running=True):
         key = one.presence.attendee.key
         found.setdefault(key, Person(key)).add(one)
     rows = list(found.values())

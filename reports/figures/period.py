@@ -1,12 +1,13 @@
 """Periods: the presets, and the days a filter really spans."""
 
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.db.models import Max, Min
 
+from reports.clockwork import midnight
 from reports.filter import Filter
 from reports.models import Meeting, TelephonyUsage
 
@@ -57,11 +58,6 @@ def span(chosen: Filter, now: datetime) -> tuple[date, date]:
         first = first or min([*known, here, last or here])
         last = last or max([*known, here, first])
     return first, last
-
-
-def midnight(day: date, zone: ZoneInfo | None = None) -> datetime:
-    """The moment a local day begins, in UTC."""
-    return datetime(day.year, day.month, day.day, tzinfo=zone or ZoneInfo(settings.TIME_ZONE)).astimezone(UTC)
 
 
 def bounds(chosen: Filter, now: datetime) -> tuple[datetime, datetime]:

@@ -15,8 +15,8 @@ from zoneinfo import ZoneInfo
 from django.conf import settings
 from django.db.models import Q
 
-from reports.figures.occupancy import opening
-from reports.figures.period import bounds, midnight, today
+from reports.clockwork import midnight, opening
+from reports.figures.period import bounds, today
 from reports.filter import Filter
 from reports.intervals import Moments
 from reports.models import Licence, Meeting, Room

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from reports.figures import occupancy
-from reports.figures.usage import Totals, grouped
+from reports.figures.usage import Totals, by_room
 from reports.filter import Filter
 from reports.models import Room
 
@@ -58,7 +58,7 @@ def room_usage(chosen: Filter, now: datetime) -> list[RoomUsage]:
     Rooms of the pool are there without a meeting too: an idle room is paid for. Temporary ones are there
     when they held a meeting, and so is the unknown room.
     """
-    found = grouped(chosen, now, "room_id", "meeting__room_id")
+    found = by_room(chosen, now)
     rooms = Room.objects.all()
     if chosen.rooms:
         rooms = rooms.filter(host_id__in=chosen.rooms)

@@ -9,13 +9,15 @@ from datetime import datetime
 from itertools import islice
 from typing import Any, NamedTuple
 
-from django.db.models import Count, Max, Q
+from django.db.models import Q
 
+from reports.figures import added
 from reports.figures.attendance import Presence
 from reports.figures.people import presences_in
 from reports.filter import Filter
 from reports.models import Meeting
-from reports.querysets import MeetingQuerySet
+from reports.querysets import MeetingQuerySet, of_topic
+from reports.sums import newest
 
 CHUNK = 500
 LEAST = 2  # meetings that make a series
@@ -26,23 +28,17 @@ class Series:
     """A meeting number, or a folded topic, with its meetings of a filter.
 
     by: "number" or "topic". key: the number or the folded topic, "" for those without one. topic: as the newest
-    meeting spells it. numbers: all of its meeting numbers. reported: meetings whose participants were reported.
-    kept: what its meetings keep for the topic search.
+    meeting spells it. meeting_id: the one meeting number of all of them, or "". reported: meetings whose participants
+    were reported.
     """
 
     by: str
     key: str
     topic: str
-    numbers: frozenset[str]
+    meeting_id: str
     meetings: int
     reported: int
     last: datetime
-    kept: frozenset[str] = field(repr=False)
-
-    @property
-    def meeting_id(self) -> str:
-        """The one meeting number of all of them, or ""."""
-        return next(iter(self.numbers)) if len(self.numbers) == 1 else ""
 
     def within(self, chosen: Filter) -> Filter:
         """The filter narrowed to this series."""
@@ -152,32 +148,21 @@ def every(chosen: Filter) -> list[Series]:
 
     Meetings without a number are no series of one number.
     """
-    meetings = Meeting.objects.matching(chosen).order_by()
-    rows = meetings.values_list("search", "topic").annotate(
-        meetings=Count("pk"), reported=Count("pk", filter=Q(participants_reported=True)), last=Max("start_time")
-    )
-    together: dict[str, list[Any]] = {}
-    for row in rows:
-        # A folded topic holds no line break: the first one ends it (see summaries.search_text).
-        topic, _break, number = row[0].partition("\n")
-        key = number if chosen.by == "number" else topic
-        if key or chosen.by == "topic":
-            together.setdefault(key, []).append(row)
     found = []
-    for key, same in together.items():
-        if (count := sum(row[2] for row in same)) < least(chosen):
+    for key, row in added.series(chosen, chosen.by).items():
+        if row["meetings"] < least(chosen) or not (key or chosen.by == "topic"):
             continue
-        newest = max(same, key=lambda row: (row[4], row[1]))
+        last, topic = newest(row["newest"])
+        number = row["least_number"] if row["least_number"] == row["most_number"] else ""
         found.append(
             Series(
                 by=chosen.by,
                 key=key,
-                topic=newest[1],
-                numbers=frozenset(row[0].partition("\n")[2] for row in same),
-                meetings=count,
-                reported=sum(row[3] for row in same),
-                last=newest[4],
-                kept=frozenset(row[0] for row in same),
+                topic=topic,
+                meeting_id=number,
+                meetings=row["meetings"],
+                reported=row["tell_people"],
+                last=last,
             )
         )
     found.sort(key=lambda one: (-one.meetings, one.topic.casefold(), one.key))
@@ -221,13 +206,14 @@ def _together(series: list[Series], chosen: Filter, now: datetime) -> Iterator[A
 
 def _meetings(series: list[Series], chosen: Filter) -> MeetingQuerySet:
     """The meetings of some series, oldest first."""
-    if len(series) == 1:  # it may be a large one, of very many numbers or topics
-        rows = Meeting.objects.matching(series[0].within(chosen))
+    keys = [one.key for one in series]
+    if chosen.by == "number":
+        these = Q(meeting_id__in=keys)
     else:
-        kept = sorted(frozenset[str]().union(*(one.kept for one in series)))
-        numbers = sorted(frozenset[str]().union(*(one.numbers for one in series)))
-        # By number too: unlike what they keep, it has an index.
-        rows = Meeting.objects.matching(chosen).filter(meeting_id__in=numbers, search__in=kept)
+        these = Q()
+        for key in keys:
+            these |= of_topic(key)
+    rows = Meeting.objects.matching(chosen).filter(these)
     return rows.order_by("start_time", "pk")
 
 

@@ -10,14 +10,17 @@ from datetime import date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
-from django.db.models import Count, F, Max, Q, Sum
+from django.db.models import F
 
+from reports import kept
+from reports.figures import added
 from reports.figures.period import span
 from reports.filter import Filter
 from reports.models import Meeting, Room, TelephonyUsage
 from reports.querysets import TelephonyUsageQuerySet
+from reports.sums import CALL_SUMS
 
-GROUPS = {"type": "type", "country": "country", "phone": "phone_number", "room": "meeting__room_id"}
+GROUPS = ("type", "country", "phone", "room")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,22 +45,13 @@ class Calls:
         return (self.priced_cost * 60 / self.priced_seconds).quantize(Decimal("0.0001"), ROUND_HALF_UP)
 
 
-SUMS = {
-    "calls": Count("pk"),
-    "seconds": Sum("duration"),
-    "cost": Sum("total"),
-    "unpriced": Count("pk", filter=Q(total=None)),
-    "priced_seconds": Sum("duration", filter=Q(total__isnull=False)),
-    "priced_cost": Sum("total", filter=Q(duration__gt=0)),
-}
-
-
-def _calls(row: Mapping[str, Any]) -> Calls:
-    if not row["calls"]:
+def _calls(row: Mapping[str, Any] | None) -> Calls:
+    """A row of CALL_SUMS."""
+    if row is None or not row["dials"]:
         return Calls()
     return Calls(
-        calls=row["calls"],
-        seconds=row["seconds"],
+        calls=row["dials"],
+        seconds=row["dial_seconds"],
         cost=row["cost"],
         unpriced=row["unpriced"],
         priced_seconds=row["priced_seconds"] or 0,
@@ -65,14 +59,9 @@ def _calls(row: Mapping[str, Any]) -> Calls:
     )
 
 
-def _rows(chosen: Filter) -> TelephonyUsageQuerySet:
-    rows: TelephonyUsageQuerySet = TelephonyUsage.objects.matching(chosen).order_by()
-    return rows
-
-
 def total(chosen: Filter) -> Calls:
     """All calls of a filter."""
-    return _calls(_rows(chosen).aggregate(**SUMS))
+    return _calls(added.calls(chosen, CALL_SUMS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,23 +76,26 @@ class Group:
 
 def groups(chosen: Filter, by: str, most: int | None = None) -> list[Group]:
     """Calls told apart by one of GROUPS, dearest first; `most`: no more than so many."""
-    column = GROUPS[by]
-    # Dearest first, then the longest: those without a price come last.
-    rows = _rows(chosen).values(column).annotate(**SUMS, last=Max("local_day"))
-    rows = rows.order_by(F("cost").desc(nulls_last=True), F("seconds").desc(nulls_last=True), "-calls", column)
-    found = list(rows[:most] if most else rows)
-    rooms = Room.objects.in_bulk([row[column] for row in found if row[column]]) if by == "room" else {}
+    rows = added.calls_by(chosen, by, CALL_SUMS, last=True)
+    found = sorted(rows.items(), key=lambda item: _dearness(item[1], item[0]))[:most]
+    rooms = Room.objects.in_bulk([int(key) for key, _row in found if key]) if by == "room" else {}
     groups = []
-    for row in found:
-        room = rooms.get(row[column])
-        key = (room.host_id if room else "") if by == "room" else row[column]
-        groups.append(Group(key, _calls(row), room, row["last"]))
+    for key, row in found:
+        room = rooms.get(int(key)) if by == "room" and key else None
+        told = (room.host_id if room else "") if by == "room" else key
+        groups.append(Group(told, _calls(row), room, row["last"]))
     return groups
+
+
+def _dearness(row: Mapping[str, Any], key: str) -> tuple[Any, ...]:
+    """Dearest first, then the longest: those without a price come last."""
+    cost, seconds = row["cost"], row["dial_seconds"]
+    return (cost is None, -(cost or 0), seconds is None, -(seconds or 0), -row["dials"], key)
 
 
 def group_count(chosen: Filter, by: str) -> int:
     """How many different values there are."""
-    return int(_rows(chosen).values(GROUPS[by]).distinct().count())
+    return len(added.calls_by(chosen, by, {"dials": CALL_SUMS["dials"]}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,17 +113,16 @@ def months(chosen: Filter, now: datetime) -> list[Month]:
     Of a month that the period cuts, only the days inside it count.
     """
     first, last = span(chosen, now)
-    rows = _rows(chosen).values("local_day", "type").annotate(**SUMS)
-    cells: dict[date, dict[str, list[Calls]]] = {}
+    cells: dict[date, dict[str, Calls]] = {}
     month = first.replace(day=1)
     while month <= last:
         cells[month] = {}
         month = (month.replace(day=28) + timedelta(days=4)).replace(day=1)
-    for row in rows:
-        cells[row["local_day"].replace(day=1)].setdefault(row["type"], []).append(_calls(row))
+    for (month, kind), row in added.calls_by_month(chosen, "type", CALL_SUMS).items():
+        cells[month][kind] = _calls(row)
     found = []
     for month, by_type in cells.items():
-        sums = {kind: add(calls) for kind, calls in sorted(by_type.items())}
+        sums = dict(sorted(by_type.items()))
         found.append(Month(month, add(sums.values()), sums))
     return found
 
@@ -188,13 +179,14 @@ def calls(chosen: Filter) -> TelephonyUsageQuerySet:
 
 def dearest_meetings(chosen: Filter, most: int) -> list[tuple[Meeting, Calls]]:
     """The meetings whose calls of the period cost most."""
+    calls: TelephonyUsageQuerySet = TelephonyUsage.objects.matching(chosen).order_by()
+    if kept.serves(chosen) and kept.holds_all(chosen):
+        # All calls of each meeting count: what they cost together is kept with it.
+        dearest = Meeting.objects.filter(call_cost__gt=0).order_by("-call_cost", "-pk")
+        calls = calls.filter(meeting__in=list(dearest.values_list("pk", flat=True)[:most]))
     rows = (
-        _rows(chosen)
-        .filter(total__gt=0)
-        .values("meeting")
-        .annotate(**SUMS)
-        .order_by(F("cost").desc(), "-meeting")[:most]
+        calls.filter(total__gt=0).values("meeting").annotate(**CALL_SUMS).order_by(F("cost").desc(), "-meeting")[:most]
     )
     found = list(rows)
-    kept = Meeting.objects.select_related("room").in_bulk([row["meeting"] for row in found])
-    return [(kept[row["meeting"]], _calls(row)) for row in found if row["meeting"] in kept]
+    meetings = Meeting.objects.select_related("room").in_bulk([row["meeting"] for row in found])
+    return [(meetings[row["meeting"]], _calls(row)) for row in found if row["meeting"] in meetings]

@@ -2,18 +2,21 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from django.db.models import Count, F, Q, Sum, Value
+from django.db.models import F, Value
 from django.db.models.functions import Coalesce, NullIf
 
+from reports.clockwork import days_between
+from reports.figures import added
 from reports.figures.period import span
 from reports.filter import Filter
-from reports.models import Meeting, Participant, TelephonyUsage
+from reports.models import Meeting, Participant
 from reports.querysets import MeetingQuerySet
 from reports.summaries import Summary, live
+from reports.sums import CALL_SUMS, MEETING_SUMS
 
 CHUNK = 2000
 
@@ -62,33 +65,6 @@ class Growth(NamedTuple):
     open_seconds: int
     used_seconds: int | None
     attendee_seconds: int | None
-
-
-MEETING_SUMS = {
-    "meetings": Count("pk"),
-    "extra": Count("pk", filter=Q(is_extra=True)),
-    "empty": Count("pk", filter=Q(state=Meeting.State.EMPTY)),
-    "solo": Count("pk", filter=Q(state=Meeting.State.SOLO)),
-    "unreported": Count("pk", filter=Q(state=Meeting.State.UNREPORTED)),
-    "running": Count("pk", filter=Q(end_time=None)),
-    "booked": Sum("duration"),
-    "opened": Sum("open_seconds"),
-    "used": Sum("used_seconds"),
-    "people": Sum("attendees"),
-    "people_seconds": Sum("attendee_seconds"),
-    "stays": Sum("visits"),
-    # How many tell it at all.
-    "tell_extra": Count("is_extra"),
-    "tell_booked": Count("duration"),
-    "tell_people": Count("attendees"),
-    "tell_calls": Count("calls"),
-}
-CALL_SUMS = {
-    "dials": Count("pk"),
-    "dial_seconds": Sum("duration"),
-    "cost": Sum("total"),
-    "unpriced": Count("pk", filter=Q(total=None)),
-}
 
 
 def _totals(row: Mapping[str, Any] | None, calls: Mapping[str, Any] | None) -> Totals:
@@ -145,22 +121,17 @@ def _growing(meetings: MeetingQuerySet, now: datetime) -> Iterator[tuple[Meeting
 
 def totals(chosen: Filter, now: datetime) -> Totals:
     """Everything added up over the meetings and calls of a filter; running meetings as they stand at `now`."""
-    meetings = Meeting.objects.matching(chosen)
-    calls = TelephonyUsage.objects.matching(chosen)
-    result = _totals(meetings.order_by().aggregate(**MEETING_SUMS), calls.order_by().aggregate(**CALL_SUMS))
-    for _meeting, growth in _growing(meetings, now):
+    result = _totals(added.meetings(chosen, MEETING_SUMS), added.calls(chosen, CALL_SUMS))
+    for _meeting, growth in _growing(Meeting.objects.matching(chosen), now):
         result = result.grown(growth)
     return result
 
 
-def grouped(chosen: Filter, now: datetime, by: str, calls_by: str) -> dict[Any, Totals]:
-    """Totals by a column of Meeting, and of TelephonyUsage for the calls; groups without either are absent."""
-    meetings = Meeting.objects.matching(chosen)
-    calls = TelephonyUsage.objects.matching(chosen)
-    rows = {row[by]: row for row in meetings.order_by().values(by).annotate(**MEETING_SUMS)}
-    call_rows = {row[calls_by]: row for row in calls.order_by().values(calls_by).annotate(**CALL_SUMS)}
+def _grouped(
+    chosen: Filter, now: datetime, by: str, rows: Mapping[Any, added.Row], call_rows: Mapping[Any, added.Row]
+) -> dict[Any, Totals]:
     found = {key: _totals(rows.get(key), call_rows.get(key)) for key in rows.keys() | call_rows.keys()}
-    for meeting, growth in _growing(meetings, now):
+    for meeting, growth in _growing(Meeting.objects.matching(chosen), now):
         key = getattr(meeting, by)
         # A meeting that came in between is told with the next answer.
         if key in found:
@@ -168,12 +139,19 @@ def grouped(chosen: Filter, now: datetime, by: str, calls_by: str) -> dict[Any, 
     return found
 
 
+def by_room(chosen: Filter, now: datetime) -> dict[int | None, Totals]:
+    """Totals by the id of the room, None for the unknown one; rooms without a meeting or call are absent."""
+    return _grouped(
+        chosen, now, "room_id", added.meetings_by_room(chosen, MEETING_SUMS), added.calls_by_room(chosen, CALL_SUMS)
+    )
+
+
 def days(chosen: Filter, now: datetime) -> list[tuple[date, Totals]]:
     """Totals of each local day of the period, days without a meeting included."""
     first, last = span(chosen, now)
-    found = grouped(chosen, now, "local_day", "local_day")
-    count = (last - first).days + 1
-    return [(day, found.get(day, Totals())) for day in (first + timedelta(days=n) for n in range(count))]
+    rows, call_rows = added.meetings_by_day(chosen, MEETING_SUMS), added.calls_by_day(chosen, CALL_SUMS)
+    found = _grouped(chosen, now, "local_day", rows, call_rows)
+    return [(day, found.get(day, Totals())) for day in days_between(first, last)]
 
 
 # Columns of the meetings table by which it can be sorted. A column that grows while a meeting runs

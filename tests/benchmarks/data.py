@@ -129,7 +129,7 @@ def fill(size: Size, last: date, now: datetime) -> dict[str, int]:
             meeting = importer._fresh(record, book, pull, now)
             meeting.pk = pk
             meetings.append([getattr(meeting, name) for name in names])
-            visits += importer._visit_rows(pk, record.visits or ())
+            visits += importer._visit_rows(pk, record.visits or (), record.start_time, record.end_time)
             calls += importer._call_rows(pk, record.calls or (), record.start_time)
             if len(meetings) == BATCH:
                 break

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from django.conf import settings
 from django.core.management.base import CommandError
 
-from reports import importer, leases, pulling
+from reports import importer, kept, leases, pulling
 from reports.management.base import LedgerCommand, last_line
 from reports.models import Pull
 from reports.provider.errors import ProviderError
@@ -48,6 +48,7 @@ class Command(LedgerCommand):
                 state=Pull.State.FAILED if problems else Pull.State.DONE,
                 error=" ".join(problems)[:2000],
             )
+        kept.fold()
         pull.refresh_from_db()
         self.stdout.write(last_line([pull]))
         if pull.rejected:

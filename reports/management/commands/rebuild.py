@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from reports import summaries
+from reports import kept
 from reports.management.base import LedgerCommand
 
 
 class Command(LedgerCommand):
-    help = "Compute every kept summary again from the raw rows, for example after TIME_ZONE was changed."
+    help = "Compute every kept summary and sum again from the raw rows, for example after TIME_ZONE was changed."
 
     def handle(self, **options: Any) -> None:
-        self.stdout.write(f"rebuilt: {summaries.rebuild()} meetings differed")
+        self.stdout.write(f"rebuilt: {kept.rebuild()} meetings differed")

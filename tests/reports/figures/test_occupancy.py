@@ -11,7 +11,7 @@ from django.test import override_settings
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from reports import exports, intervals
+from reports import clockwork, exports, intervals
 from reports.figures import occupancy, usage
 from reports.figures.occupancy import Occupied
 from reports.filter import Filter
@@ -120,14 +120,14 @@ def test_utilisation_is_that_of_plain_python(db, world, data):
 def test_a_day_that_is_open_all_day_is_as_long_as_it_is(settings, zone, day, hours):
     settings.TIME_ZONE = zone
     settings.OPENING_HOURS = ((time.min, time.max),) * 7
-    assert intervals.seconds(occupancy.opening(date(*day), date(*day))) == hours * 3600
+    assert intervals.seconds(clockwork.opening(date(*day), date(*day))) == hours * 3600
 
 
 @pytest.mark.parametrize(("day", "hours"), [((2026, 3, 29), 2), ((2026, 10, 25), 4), ((2026, 3, 22), 3)])
 def test_opening_hours_over_the_night_in_which_the_clock_is_set(settings, day, hours):
     settings.TIME_ZONE = "Europe/Berlin"
     settings.OPENING_HOURS = (*[None] * 6, (time(1), time(4)))
-    opened = occupancy.opening(date(*day), date(*day))
+    opened = clockwork.opening(date(*day), date(*day))
     assert intervals.seconds(opened) == hours * 3600
     [(begin, end)] = opened
     assert occupancy._inside([(begin - timedelta(days=1), end + timedelta(days=1))], opened) == hours * 3600
