@@ -616,9 +616,13 @@ def _fold_stretches(scale: int) -> None:
     # A meeting may reach into a day that has no row of its own.
     opened = KeptPeak.objects.filter(stretch__lt=SCALE).values_list("stretch", flat=True)
     wanted = {code(begin_of(day_of(found), scale), scale) for found in {*codes, *opened}}
-    kept = set(
-        Stretch.objects.filter(code__range=(scale * SCALE, (scale + 1) * SCALE - 1)).values_list("code", flat=True)
-    )
+    codes_of_scale = (scale * SCALE, (scale + 1) * SCALE - 1)
+    kept = set(Stretch.objects.filter(code__range=codes_of_scale).values_list("code", flat=True))
+    made = KeptTotals.objects.filter(stretch__range=codes_of_scale).values_list("stretch", flat=True)
+    lost = {*made, *KeptPeak.objects.filter(stretch__range=codes_of_scale).values_list("stretch", flat=True)} - wanted
+    for spent in sorted(lost):
+        # Only now: a page that was begun before may still read them.
+        _drop(spent)
     for missing in sorted(wanted - kept):
         with transaction.atomic():
             _lock()

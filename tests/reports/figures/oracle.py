@@ -20,8 +20,9 @@ from zoneinfo import ZoneInfo
 from django.test import override_settings
 from hypothesis import strategies as st
 
+from reports import kept
 from reports.filter import Filter
-from reports.models import Change, Meeting, Pull, Rejected, Room
+from reports.models import Change, Ledger, Meeting, Pull, Rejected, Room
 from tests.support import SHANGHAI, take
 
 QUARTER = 900
@@ -37,13 +38,17 @@ AND_SUNDAY_NIGHT = (*WEEKDAYS[:6], (time(1), time(4)))
 
 @dataclass(frozen=True)
 class World:
-    """Records and the circumstances in which they are looked at. base: the local midnight they lie around."""
+    """Records and the circumstances in which they are looked at. base: the local midnight they lie around.
+
+    folded: after how many of the records the sums of days are kept; the others come after it. None: never.
+    """
 
     zone: str
     base: int
     now_at: int
     opening: tuple[tuple[time, time] | None, ...]
     records: tuple[dict[str, Any], ...] = field(repr=False)
+    folded: int | None = None
 
     @property
     def now(self) -> datetime:
@@ -53,9 +58,13 @@ class World:
     def kept(self) -> Iterator["Oracle"]:
         """The records imported into an empty ledger of this zone, and the oracle of them."""
         with override_settings(TIME_ZONE=self.zone, OPENING_HOURS=self.opening):
-            for model in (Change, Meeting, Rejected, Room, Pull):
+            for model in (Change, Meeting, Rejected, Room, Pull, Ledger):
                 model.objects.all().delete()
-            outcome = take(*self.records, now=self.now)
+            before = self.folded or 0
+            outcome = take(*self.records[:before], now=self.now)
+            if self.folded is not None:
+                kept.fold()
+            outcome.add(take(*self.records[before:], now=self.now))
             assert (outcome.new, outcome.rejected) == (len(self.records), 0)
             yield Oracle(self)
 
@@ -143,7 +152,8 @@ def worlds(draw: st.DrawFn, least: int = 0, most: int = 8) -> World:
         records.append(record)
     now_at = base + draw(st.integers(2 * 24 * 4, 7 * 24 * 4)) * QUARTER
     opening = draw(st.sampled_from((WEEKDAYS, ROUND_THE_CLOCK, AND_SUNDAY_NIGHT)))
-    return World(zone, base, now_at, opening, tuple(records))
+    folded = draw(st.none() | st.integers(0, len(records)) | st.just(len(records)))
+    return World(zone, base, now_at, opening, tuple(records), folded)
 
 
 @st.composite

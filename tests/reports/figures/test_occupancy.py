@@ -99,7 +99,7 @@ def disjoint(pieces):
 def test_inside_is_a_count_of_common_seconds(one, other):
     held, held_seconds = disjoint(one)
     opened, opened_seconds = disjoint(other)
-    assert occupancy._inside(held, opened) == len(held_seconds & opened_seconds)
+    assert clockwork.inside(held, opened) == len(held_seconds & opened_seconds)
 
 
 @few
@@ -130,7 +130,7 @@ def test_opening_hours_over_the_night_in_which_the_clock_is_set(settings, day, h
     opened = clockwork.opening(date(*day), date(*day))
     assert intervals.seconds(opened) == hours * 3600
     [(begin, end)] = opened
-    assert occupancy._inside([(begin - timedelta(days=1), end + timedelta(days=1))], opened) == hours * 3600
+    assert clockwork.inside([(begin - timedelta(days=1), end + timedelta(days=1))], opened) == hours * 3600
 
 
 def test_two_meetings_of_a_room_at_once_count_once(db):

@@ -51,7 +51,7 @@ def test_days_rooms_and_groups_add_up_to_the_totals(db, world, data):
     with world.kept():
         totals = asdict(usage.totals(chosen, world.now))
         by_day = [asdict(one) for _day, one in usage.days(chosen, world.now)]
-        by_room = [asdict(one) for one in usage.grouped(chosen, world.now, "room_id", "meeting__room_id").values()]
+        by_room = [asdict(one) for one in usage.by_room(chosen, world.now).values()]
     for name, whole in totals.items():
         assert added(one[name] for one in by_day) == whole or whole is None, name
         # No room: nothing was there, and nothing is zero.

@@ -1,0 +1,216 @@
+"""Kept sums: whatever came, they are what the rows say, and what is not folded yet is asked of the rows."""
+
+from dataclasses import replace
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from reports import kept, maintenance
+from reports.figures import booking, occupancy, telephony, usage
+from reports.figures.people import people
+from reports.figures.room_usage import room_usage
+from reports.filter import Filter
+from reports.models import KeptPeople, KeptTotals, Ledger, Meeting, Room, Stretch, TelephonyUsage, Touched
+from tests.support import NOW, call, meeting, take, visit
+
+pytestmark = pytest.mark.django_db
+few = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+ANYWHEN = replace(Filter(), first=date(2024, 1, 1), last=date(2027, 12, 31))
+
+
+def sums() -> dict[str, list[tuple[Any, ...]]]:
+    """Everything kept, without ids."""
+    found = {}
+    for model in kept.TABLES:
+        names = [field.attname for field in model._meta.concrete_fields if not field.primary_key]
+        found[model.__name__] = sorted(model._default_manager.values_list(*names), key=repr)
+    found["stretches"] = sorted(Stretch.objects.values_list("code"))
+    return found
+
+
+def rebuilt() -> dict[str, list[tuple[Any, ...]]]:
+    kept.rebuild()
+    return sums()
+
+
+def on(day: str, uuid: str, start: str = "10:00:00", end: str | None = "11:00:00", **changes: Any) -> dict[str, Any]:
+    """A meeting with two visits and a call on a day."""
+    stays = [visit("王伟", "10:00:00", "11:00:00", day), visit("Anna", "10:10:00", None, day)]
+    calls = [call("+8613912345678", "10:05:00", "10:15:00", 10, 0.6, day)]
+    told = {"participants": stays, "telephony_usage": calls, **changes}
+    return meeting(uuid=uuid, start_time=f"{day} {start}", end_time=end and f"{day} {end}", **told)
+
+
+days = st.dates(date(2025, 11, 20), date(2026, 2, 12)).map(date.isoformat)
+steps = st.lists(
+    st.one_of(
+        st.just("fold"),
+        st.just("days"),
+        st.just("prune"),
+        st.builds(
+            lambda day, number, end, host, lists: on(
+                day,
+                f"uuid-{number}",
+                end=end,
+                host_id=host,
+                **({} if lists is None else {"participants": lists[0], "telephony_usage": lists[1]}),
+            ),
+            days,
+            st.integers(0, 5),
+            st.sampled_from((None, "10:00:00", "10:30:00", "23:59:59")),
+            st.sampled_from(("HOST-1", "HOST-2")),
+            st.none() | st.just((None, None)) | st.just(([], [])),
+        ),
+    ),
+    max_size=14,
+)
+
+
+@few
+@given(steps=steps)
+def test_what_is_kept_is_what_a_rebuild_makes_whatever_came(db, settings, steps):
+    settings.RETENTION_DAYS = 60
+    for model in (Meeting, Room, Ledger):
+        model.objects.all().delete()
+    for step in steps:
+        if step == "fold":
+            kept.fold()
+        elif step == "days":
+            kept.fold(stretches=False)
+        elif step == "prune":
+            maintenance.prune(NOW)
+        else:
+            take(step)
+    kept.fold()
+    found = sums()
+    assert not Touched.objects.exists()
+    assert rebuilt() == found
+
+
+def test_a_stretch_is_kept_of_every_third_month_and_year_that_has_a_row():
+    take(on("2026-01-10", "a"), on("2026-01-11", "b"), on("2026-02-28", "c"), on("2025-12-31", "d"))
+    kept.fold()
+    codes = list(Stretch.objects.order_by("code").values_list("code", flat=True))
+    thirds = [120251221, 120260101, 120260111, 120260221]
+    assert codes == [*thirds, 220251201, 220260101, 220260201, 320250101, 320260101]
+    assert KeptTotals.objects.get(stretch=320260101).meetings == 3
+    assert KeptPeople.objects.get(stretch=320260101, key="anna").attended == 3
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "spans"),
+    [
+        (None, None, [320250101, 320260101]),
+        ("2025-01-01", "2027-01-01", [320250101, 320260101]),  # beyond the rows on both sides
+        ("2026-01-01", "2026-01-31", [220260101]),
+        ("2026-01-05", "2026-01-20", [(20260105, 20260110), 120260111]),
+        ("2026-01-05", "2026-01-19", [(20260105, 20260119)]),
+        ("2026-02-20", None, [20260220, 120260221]),
+    ],
+)
+def test_a_period_is_made_up_of_the_fewest_stretches(first, last, spans):
+    take(*(on(f"2026-01-{day:02}", f"a{day}") for day in range(1, 32)))
+    take(on("2025-12-30", "b"), *(on(f"2026-02-{day:02}", f"c{day}") for day in range(1, 29)))
+    kept.fold()
+    found = kept.cover(first and date.fromisoformat(first), last and date.fromisoformat(last))
+    assert list(found.spans) == [span if isinstance(span, tuple) else (span, span) for span in spans]
+    assert not found.asked
+
+
+def test_a_touched_day_is_asked_of_the_rows_until_it_is_folded():
+    take(*(on(f"2026-01-{day:02}", f"a{day}") for day in range(1, 32)))
+    kept.fold()
+    take(on("2026-01-15", "late"))
+    cover = kept.cover(date(2026, 1, 1), date(2026, 1, 31))
+    assert cover.asked == [(date(2026, 1, 15), date(2026, 1, 15))]
+    assert [span[0] for span in cover.spans] == [120260101, 20260111, 20260116, 120260121]
+    assert usage.totals(ANYWHEN, NOW).meetings == 32
+    kept.fold()
+    assert kept.cover(date(2026, 1, 1), date(2026, 1, 31)).spans == [(320260101, 320260101)]
+    assert usage.totals(ANYWHEN, NOW).meetings == 32
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda: Meeting.objects.filter(uuid="a1").update(open_seconds=1),
+        lambda: Meeting.objects.filter(uuid="a1").update(room=None),
+        lambda: Meeting.objects.filter(uuid="a1").delete(),
+        lambda: TelephonyUsage.objects.filter(meeting__uuid="a1").update(total=5),
+        lambda: TelephonyUsage.objects.filter(meeting__uuid="a1").delete(),
+        lambda: connection.cursor().execute("UPDATE reports_meeting SET is_extra = NULL WHERE uuid = 'a1'"),
+    ],
+)
+def test_no_way_of_writing_forgets_to_touch_the_day(write):
+    take(on("2026-01-05", "a1"), on("2026-01-06", "a2"))
+    kept.fold()
+    write()
+    assert kept.not_kept(date(2026, 1, 1), date(2026, 1, 31)) == {date(2026, 1, 5)}
+
+
+def test_a_meeting_over_midnight_touches_the_day_it_reaches_into():
+    take(on("2026-01-04", "a"), on("2026-01-06", "b"))
+    kept.fold()
+    take(meeting(uuid="night", start_time="2026-01-04 23:00:00", end_time="2026-01-05 01:00:00"))
+    assert kept.not_kept(date(2026, 1, 1), date(2026, 1, 31)) == {date(2026, 1, 4), date(2026, 1, 5)}
+    kept.fold()
+    assert dict(occupancy.peaks(ANYWHEN, NOW))[date(2026, 1, 5)] == 1
+
+
+@pytest.mark.parametrize("rule", ["TIME_ZONE", "OPENING_HOURS"])
+def test_sums_made_by_other_rules_are_not_used(settings, rule):
+    take(on("2026-01-05", "a"))
+    kept.fold()
+    if rule == "TIME_ZONE":
+        settings.TIME_ZONE = "Europe/Berlin"
+    else:
+        settings.OPENING_HOURS = (None,) * 7
+    assert kept.cover(None, None).asked == [(date(2026, 1, 5), date(2026, 1, 5))]
+    kept.rebuild()
+    assert not kept.cover(None, None).asked
+
+
+def test_running_and_long_meetings_are_added_when_asked():
+    take(on("2026-03-09", "short"), on("2026-02-20", "runs", end=None))
+    take(meeting(uuid="long", start_time="2026-02-27 12:00:00", end_time="2026-03-03 12:00:00", host_id="HOST-2"))
+    figures = (usage.totals, usage.days, usage.by_room, occupancy.peaks, occupancy.utilisation, occupancy.hours)
+    asked = [figure(ANYWHEN, NOW) for figure in figures]
+    kept.fold()
+    assert [figure(ANYWHEN, NOW) for figure in figures] == asked
+    later = NOW + timedelta(days=3)
+    kept_later = [figure(ANYWHEN, later) for figure in figures]
+    Ledger.objects.update(opening_hours="")  # nothing kept is used
+    assert [figure(ANYWHEN, later) for figure in figures] == kept_later
+
+
+def test_no_figure_over_years_reads_the_meetings():
+    take(*(on(f"2026-01-{day:02}", f"a{day}") for day in range(1, 32)))
+    kept.fold()
+    with CaptureQueriesContext(connection) as queries:
+        usage.days(ANYWHEN, NOW)
+        occupancy.peaks(ANYWHEN, NOW)
+        occupancy.hours(ANYWHEN, NOW)
+        room_usage(ANYWHEN, NOW)
+        telephony.groups(ANYWHEN, "phone")
+        telephony.months(ANYWHEN, NOW)
+        booking.groups(ANYWHEN)
+        booking.distribution(ANYWHEN)
+        people(ANYWHEN, NOW)
+    for query in queries:
+        if 'FROM "reports_meeting"' in query["sql"] or 'FROM "reports_participant"' in query["sql"]:
+            # What is not kept: running meetings and those longer than a day.
+            assert '"end_time" IS NULL' in query["sql"] or '"open_seconds" > 86400' in query["sql"], query["sql"]
+        assert 'FROM "reports_telephonyusage"' not in query["sql"]
+
+
+def test_an_older_ledger_is_added_up_when_it_is_first_folded():
+    take(on("2026-01-05", "a"))
+    Ledger.objects.all().delete()
+    Touched.objects.all().delete()
+    kept.fold()
+    assert KeptTotals.objects.filter(stretch=kept.code(date(2026, 1, 5))).exists()
