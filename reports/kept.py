@@ -175,8 +175,12 @@ def _state() -> State:
     zone = ZoneInfo(settings.TIME_ZONE)
     found = State()
     found.touched = touched_days(Touched.objects.values_list("day", "end_time").distinct(), zone)
-    rows = KeptTotals.objects.filter(stretch__lt=SCALE).aggregate(first=Min("stretch"), last=Max("stretch"))
-    days = [day_of(found) for found in rows.values() if found is not None]
+    # A meeting may reach into a day that has no row of its own.
+    sides = [
+        model._default_manager.filter(stretch__lt=SCALE).aggregate(first=Min("stretch"), last=Max("stretch"))
+        for model in (KeptTotals, KeptPeak)
+    ]
+    days = [day_of(found) for side in sides for found in side.values() if found is not None]
     days += [min(found.touched), max(found.touched)] if found.touched else []
     if days:
         found.first, found.last = min(days), max(days)
