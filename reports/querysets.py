@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from django.apps import apps
 from django.conf import settings
-from django.db import models
-from django.db.models import Exists, F, OuterRef, Q
+from django.db import connection, models
+from django.db.models import Exists, F, OuterRef, Q, Value
+from django.db.models.expressions import RawSQL
+from django.db.models.functions import StrIndex
+from django.db.models.lookups import Exact
 
+from reports.expressions import LONGEST, Long, Short, Topic
 from reports.filter import NOT_TOLD, Filter
 from reports.text import fold
 
@@ -19,6 +25,11 @@ if TYPE_CHECKING:
     from reports.models import Meeting, Participant, TelephonyUsage
 else:
     Meeting = Participant = TelephonyUsage = Any
+
+# The index of SQLite by trigrams, over SearchText (see search.py): a name that only this project has.
+TRIGRAMS = "reports_searchtext_trigrams"
+# As long as the text that a meeting keeps after its topic may be: a line break and a number.
+_NUMBER = 1 + 20
 
 
 def _days(chosen: Filter, column: str) -> Q:
@@ -52,23 +63,109 @@ def _meeting(chosen: Filter, prefix: str = "") -> Q:
     if chosen.number:
         condition &= Q(**{f"{prefix}meeting_id": chosen.number})
     if chosen.topic is not None:
-        # A folded topic holds no line break: the first one ends it (see summaries.search_text).
-        condition &= Q(**{f"{prefix}search__startswith": f"{chosen.topic}\n"})
+        condition &= _of_topic(chosen.topic, prefix)
     if chosen.booked:
         condition &= _booked(chosen.booked, prefix)
     if chosen.during is not None:
         condition &= _during(chosen.during, prefix)
-    if chosen.q:
-        wanted = fold(chosen.q)
-        found = Q(**{f"{prefix}search__contains": wanted})
-        digits = re.sub(r"[\s-]", "", wanted)
-        if digits.isdigit() and digits != wanted:
-            found |= Q(**{f"{prefix}meeting_id__contains": digits})
-        visits = apps.get_model("reports", "Participant").objects.filter(
-            meeting=OuterRef(f"{prefix}pk"), name_key__contains=wanted
+    if chosen.q and (wanted := fold(chosen.q)):
+        # The database begins with what is found.
+        statement, parameters = _found(
+            wanted, connection.vendor, connection.vendor == "sqlite" and trigrams_are_there()
         )
-        condition &= found | Q(Exists(visits))
+        found = RawSQL(statement, parameters) if statement else []  # noqa: S611 — made by Django, see there
+        condition &= Q(**{f"{prefix.removesuffix('__') or 'pk'}__in": found})
     return condition
+
+
+def _of_topic(topic: str, prefix: str) -> Q:
+    """Meetings of one folded topic, whole."""
+    same = Q(Exact(Topic(f"{prefix}search"), topic))
+    condition = Q()
+    # Both to the letter, or the database does not see that an index has them all.
+    if len(topic) < LONGEST:
+        condition |= Q(Short(f"{prefix}search")) & same
+    if len(topic) + _NUMBER > LONGEST:
+        condition |= Q(Long(f"{prefix}search")) & same
+    return condition
+
+
+def named(key: str) -> Q:
+    """Visits of one folded name, whole."""
+    return Q(Short("name_key") if len(key) <= LONGEST else Long("name_key"), name_key=key)
+
+
+@lru_cache(maxsize=200)  # a page asks for the same some thirty times, and Django takes longer for it than the database
+def _found(wanted: str, vendor: str, trigrams: bool) -> tuple[str, tuple[Any, ...]]:
+    """The statement for the ids of meetings whose topic, number or some attendee's name contains a folded text.
+
+    In: whether SQLite's index by trigrams is to be used. Out: the statement and its parameters; "" where nothing can be
+    found. An id may come more than once. The text is looked for among the distinct texts that meetings have, which
+    are few; from those to the meetings the way is an index.
+    """
+    if "\0" in wanted or any("\ud800" <= letter <= "\udfff" for letter in wanted):
+        return "", ()  # nothing kept holds such a letter, and no database takes it
+    meetings = apps.get_model("reports", "Meeting").objects.order_by()
+    visits = apps.get_model("reports", "Participant").objects.order_by()
+    digits = re.sub(r"[\s-]", "", wanted)  # a number may be typed with gaps
+    numbers = {wanted, digits} if digits.isdigit() else {wanted}
+    by_topic = (
+        meetings.filter(Short("search")).alias(of=Topic("search")).filter(of__in=_texts("topic", {wanted}, trigrams))
+    )
+    by_number = meetings.filter(meeting_id__in=_texts("number", numbers, trigrams))
+    by_name = visits.filter(Short("name_key"), name_key__in=_texts("name", {wanted}, trigrams))
+    in_long = meetings.filter(Long("search")).alias(at=StrIndex("search", Value(wanted))).filter(at__gt=0)
+    in_long_name = visits.filter(Long("name_key")).alias(at=StrIndex("name_key", Value(wanted))).filter(at__gt=0)
+    of_meetings = [rows.values_list("pk") for rows in (by_number, in_long)]
+    of_visits = [rows.values_list("meeting") for rows in (by_name, in_long_name)]
+    found = by_topic.values_list("pk").union(*of_meetings, *of_visits, all=True)
+    return found.query.sql_with_params()
+
+
+def _texts(kind: str, wanted: Iterable[str], trigrams: bool) -> models.QuerySet[Any]:
+    """The kept texts of a kind that contain one of some folded texts."""
+    condition = Q(pk__in=[])
+    for text in wanted:
+        condition |= _contains(text, trigrams)
+    return apps.get_model("reports", "SearchText").objects.filter(condition, kind=kind).values_list("text")
+
+
+def _contains(wanted: str, trigrams: bool) -> Q:
+    if len(wanted) > LONGEST:
+        return Q(pk__in=[])
+    if trigrams and len(wanted) >= 3:
+        phrase = '"{}"'.format(wanted.replace('"', '""'))
+        # Only a name of our own is in the text; the phrase is bound.
+        return Q(pk__in=RawSQL(f"SELECT rowid FROM {TRIGRAMS} WHERE {TRIGRAMS} MATCH %s", [phrase]))  # noqa: S608, S611
+    # On PostgreSQL its index by trigrams answers this as well, where it is there.
+    return Q(text__contains=wanted)
+
+
+# The databases whose index was seen, by their names: it is made once and stays.
+_seen: set[str] = set()
+_PARTS = {
+    # Without one of its triggers the index would miss what is new.
+    "sqlite": (
+        "sqlite_master",
+        "name",
+        (TRIGRAMS, *(f"{TRIGRAMS}_{event}" for event in ("insert", "delete", "update"))),
+    ),
+    "postgresql": ("pg_indexes", "indexname", (TRIGRAMS,)),
+}
+
+
+def trigrams_are_there() -> bool:
+    """Whether the database has its index by trigrams; without it a search reads every distinct text."""
+    database = str(connection.settings_dict["NAME"])
+    if database not in _seen:
+        table, column, parts = _PARTS[connection.vendor]
+        marks = ", ".join(["%s"] * len(parts))
+        with connection.cursor() as cursor:
+            cursor.execute(f"SELECT COUNT(*) FROM {table} WHERE {column} IN ({marks})", parts)  # noqa: S608
+            if cursor.fetchone()[0] < len(parts):
+                return False
+        _seen.add(database)
+    return True
 
 
 def judged(prefix: str = "") -> Q:
@@ -131,7 +228,7 @@ def _has_such_a_visit(chosen: Filter, meeting: str) -> Q:
     if chosen.name is None:
         return Q()
     visits = apps.get_model("reports", "Participant").objects
-    return Q(Exists(visits.filter(name_key=chosen.name, meeting=OuterRef(meeting))))
+    return Q(**{f"{meeting}__in": visits.order_by().filter(named(chosen.name)).values("meeting")})
 
 
 class MeetingQuerySet(models.QuerySet["Meeting"]):
@@ -150,7 +247,7 @@ class MeetingQuerySet(models.QuerySet["Meeting"]):
 class ParticipantQuerySet(models.QuerySet["Participant"]):
     def matching(self, chosen: Filter) -> ParticipantQuerySet:
         """Visits of the meetings that `MeetingQuerySet.matching` gives; with a name, those of that name alone."""
-        rows = self if chosen.name is None else self.filter(name_key=chosen.name)
+        rows = self if chosen.name is None else self.filter(named(chosen.name))
         return rows.filter(
             _days(chosen, "meeting__local_day"), _meeting(chosen, "meeting__"), _has_such_a_call(chosen, "meeting")
         )

@@ -17,7 +17,7 @@ import phonenumbers
 from django.conf import settings
 from django.db import transaction
 
-from reports import intervals
+from reports import intervals, search
 from reports.models import Ledger, Meeting, Participant, TelephonyUsage
 from reports.text import fold
 
@@ -304,6 +304,7 @@ def rebuild(progress: Callable[[int], None] | None = None, batch: int = 500) -> 
         done += len(meetings)
         if progress:
             progress(done)
+    search.tidy()
     Ledger.objects.update_or_create(id=1, defaults={"time_zone": settings.TIME_ZONE})
     return differed
 
