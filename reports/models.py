@@ -309,7 +309,7 @@ class Meeting(models.Model):
             models.Index(fields=["start_time"], name="meeting_running", condition=models.Q(end_time=None)),
             # Those that reach into days other than their own.
             models.Index(fields=["start_time"], name="meeting_long", condition=models.Q(open_seconds__gt=86400)),
-            models.Index(Topic("search"), name="meeting_topic", condition=models.Q(Short("search"))),
+            models.Index(Topic("search"), name="meeting_topic"),
             models.Index(fields=["id"], name="meeting_long_search", condition=models.Q(Long("search"))),
         ]
         verbose_name = _("meeting")
@@ -386,7 +386,7 @@ class TelephonyUsage(models.Model):
 class SearchText(models.Model):
     """A folded topic, meeting number or folded name that some meeting has: what a search looks in (see search.py).
 
-    There are far fewer of them than meetings and visits. Texts longer than LONGEST are not among them. An index
+    There are far fewer of them than meetings and visits. Long ones (see expressions.py) are not among them. An index
     by trigrams hangs on this table that Django does not know of: on SQLite, a migration that alters the table
     makes it anew and has to call search.make_trigrams after that.
     """

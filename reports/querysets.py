@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -16,8 +15,9 @@ from django.db.models import Exists, F, OuterRef, Q, Value
 from django.db.models.expressions import RawSQL
 from django.db.models.functions import StrIndex
 from django.db.models.lookups import Exact
+from django.db.models.sql import Query
 
-from reports.expressions import LONGEST, Long, Short, Topic
+from reports.expressions import LONG, AmongFew, Long, Short, Topic
 from reports.filter import NOT_TOLD, Filter
 from reports.text import fold
 
@@ -28,8 +28,6 @@ else:
 
 # The index of SQLite by trigrams, over SearchText (see search.py): a name that only this project has.
 TRIGRAMS = "reports_searchtext_trigrams"
-# As long as the text that a meeting keeps after its topic may be: a line break and a number.
-_NUMBER = 1 + 20
 
 
 def _days(chosen: Filter, column: str) -> Q:
@@ -69,30 +67,27 @@ def _meeting(chosen: Filter, prefix: str = "") -> Q:
     if chosen.during is not None:
         condition &= _during(chosen.during, prefix)
     if chosen.q and (wanted := fold(chosen.q)):
-        # The database begins with what is found.
-        statement, parameters = _found(
-            wanted, connection.vendor, connection.vendor == "sqlite" and trigrams_are_there()
-        )
-        found = RawSQL(statement, parameters) if statement else []  # noqa: S611 — made by Django, see there
-        condition &= Q(**{f"{prefix.removesuffix('__') or 'pk'}__in": found})
+        by_trigrams = connection.vendor == "sqlite" and trigrams_are_there()
+        statement, parameters = _found(wanted, connection.vendor, by_trigrams)
+        if not statement:
+            return Q(pk__in=[])
+        # Django made the statement (see there).
+        condition &= Q(AmongFew(F(prefix.removesuffix("__") or "pk"), RawSQL(statement, parameters)))  # noqa: S611
     return condition
 
 
 def _of_topic(topic: str, prefix: str) -> Q:
     """Meetings of one folded topic, whole."""
-    same = Q(Exact(Topic(f"{prefix}search"), topic))
-    condition = Q()
-    # Both to the letter, or the database does not see that an index has them all.
-    if len(topic) < LONGEST:
-        condition |= Q(Short(f"{prefix}search")) & same
-    if len(topic) + _NUMBER > LONGEST:
-        condition |= Q(Long(f"{prefix}search")) & same
-    return condition
+    if len(topic) < LONG:
+        return Q(Exact(Topic(f"{prefix}search"), topic))
+    # A folded topic holds no line break: the first one ends it (see summaries.search_text).
+    return Q(Long(f"{prefix}search"), **{f"{prefix}search__startswith": f"{topic}\n"})
 
 
 def named(key: str) -> Q:
     """Visits of one folded name, whole."""
-    return Q(Short("name_key") if len(key) <= LONGEST else Long("name_key"), name_key=key)
+    # To the letter, or the database does not see that an index has them all.
+    return Q(Short("name_key") if len(key) < LONG else Long("name_key"), name_key=key)
 
 
 @lru_cache(maxsize=200)  # a page asks for the same some thirty times, and Django takes longer for it than the database
@@ -107,31 +102,25 @@ def _found(wanted: str, vendor: str, trigrams: bool) -> tuple[str, tuple[Any, ..
         return "", ()  # nothing kept holds such a letter, and no database takes it
     meetings = apps.get_model("reports", "Meeting").objects.order_by()
     visits = apps.get_model("reports", "Participant").objects.order_by()
-    digits = re.sub(r"[\s-]", "", wanted)  # a number may be typed with gaps
-    numbers = {wanted, digits} if digits.isdigit() else {wanted}
-    by_topic = (
-        meetings.filter(Short("search")).alias(of=Topic("search")).filter(of__in=_texts("topic", {wanted}, trigrams))
-    )
-    by_number = meetings.filter(meeting_id__in=_texts("number", numbers, trigrams))
-    by_name = visits.filter(Short("name_key"), name_key__in=_texts("name", {wanted}, trigrams))
+    by_topic = meetings.filter(AmongFew(Topic("search"), _texts("topic", wanted, trigrams)))
+    by_name = visits.filter(Short("name_key"), AmongFew(F("name_key"), _texts("name", wanted, trigrams)))
     in_long = meetings.filter(Long("search")).alias(at=StrIndex("search", Value(wanted))).filter(at__gt=0)
     in_long_name = visits.filter(Long("name_key")).alias(at=StrIndex("name_key", Value(wanted))).filter(at__gt=0)
-    of_meetings = [rows.values_list("pk") for rows in (by_number, in_long)]
-    of_visits = [rows.values_list("meeting") for rows in (by_name, in_long_name)]
-    found = by_topic.values_list("pk").union(*of_meetings, *of_visits, all=True)
-    return found.query.sql_with_params()
+    ways = [by_name.values_list("meeting"), in_long.values_list("pk"), in_long_name.values_list("meeting")]
+    digits = re.sub(r"[\s-]", "", wanted)  # a number may be typed with gaps
+    if re.fullmatch(r"\d+", digits, re.ASCII):
+        ways.append(meetings.filter(AmongFew(F("meeting_id"), _texts("number", digits, trigrams))).values_list("pk"))
+    return by_topic.values_list("pk").union(*ways, all=True).query.sql_with_params()
 
 
-def _texts(kind: str, wanted: Iterable[str], trigrams: bool) -> models.QuerySet[Any]:
-    """The kept texts of a kind that contain one of some folded texts."""
-    condition = Q(pk__in=[])
-    for text in wanted:
-        condition |= _contains(text, trigrams)
-    return apps.get_model("reports", "SearchText").objects.filter(condition, kind=kind).values_list("text")
+def _texts(kind: str, wanted: str, trigrams: bool) -> Query:
+    """The kept texts of a kind that contain a folded text."""
+    texts = apps.get_model("reports", "SearchText").objects.filter(kind=kind)
+    return texts.filter(_contains(wanted, trigrams)).values_list("text").query
 
 
 def _contains(wanted: str, trigrams: bool) -> Q:
-    if len(wanted) > LONGEST:
+    if len(wanted) >= LONG:
         return Q(pk__in=[])
     if trigrams and len(wanted) >= 3:
         phrase = '"{}"'.format(wanted.replace('"', '""'))

@@ -2,7 +2,8 @@
 
 A ledger of millions of visits has some thousands of them: a text of one or two characters is looked for by
 reading them all, a longer one by an index of their trigrams. From the texts to the meetings the way is an index
-(see querysets.py). Texts longer than LONGEST are not kept here: they are so few that they are read one by one.
+(see querysets.py). Long texts are not kept here: they are so few that
+they are read one by one.
 """
 
 from collections.abc import Iterable
@@ -12,7 +13,7 @@ from django.db import DatabaseError, connection, transaction
 from django.db.models import Exists, F, OuterRef, QuerySet, TextField, Value
 
 from reports import bulk
-from reports.expressions import LONGEST, Long, Short, Topic
+from reports.expressions import LONG, Short, Topic
 from reports.models import Meeting, Participant, SearchText
 from reports.provider.payloads import MeetingRecord
 from reports.querysets import TRIGRAMS
@@ -36,7 +37,7 @@ def keep(records: Iterable[MeetingRecord]) -> None:
         found.add((Kind.TOPIC.value, fold(record.topic or "")))
         found.add((Kind.NUMBER.value, record.meeting_id))
         found.update((Kind.NAME.value, fold(visit.name)) for visit in record.visits or ())
-    rows = sorted(row for row in found if 0 < len(row[1]) <= LONGEST)
+    rows = sorted(row for row in found if 0 < len(row[1]) < LONG)
     if not rows:
         return
     if connection.vendor != "postgresql":
@@ -60,14 +61,13 @@ def tidy() -> None:
                 # Whoever is making texts ends first, and nobody begins: what is unused now stays unused.
                 cursor.execute(f"LOCK TABLE {TABLE} IN SHARE ROW EXCLUSIVE MODE")
         fill(Meeting.objects.all(), Participant.objects.all())
-        same_topic = Meeting.objects.order_by().alias(of=Topic("search")).filter(of=OuterRef("text"))
-        users: dict[str, list[QuerySet[Any]]] = {
-            Kind.TOPIC: [same_topic.filter(Short("search")), same_topic.filter(Long("search"))],
-            Kind.NUMBER: [Meeting.objects.order_by().filter(meeting_id=OuterRef("text"))],
-            Kind.NAME: [Participant.objects.order_by().filter(Short("name_key"), name_key=OuterRef("text"))],
+        users = {
+            Kind.TOPIC: Meeting.objects.alias(of=Topic("search")).filter(of=OuterRef("text")),
+            Kind.NUMBER: Meeting.objects.filter(meeting_id=OuterRef("text")),
+            Kind.NAME: Participant.objects.filter(Short("name_key"), name_key=OuterRef("text")),
         }
         for kind, rows in users.items():
-            SearchText.objects.filter(*(~Exists(found) for found in rows), kind=kind).delete()
+            SearchText.objects.filter(~Exists(rows), kind=kind.value).delete()
 
 
 def fill(meetings: "QuerySet[Any]", visits: "QuerySet[Any]") -> None:
@@ -78,8 +78,8 @@ def fill(meetings: "QuerySet[Any]", visits: "QuerySet[Any]") -> None:
     _fill(Kind.NAME, visits.filter(Short("name_key")), "name_key")
 
 
-def _fill(kind: str, rows: "QuerySet[Any]", column: str) -> None:
-    texts = rows.order_by().exclude(**{column: ""}).annotate(of_kind=Value(kind, TextField()), of_text=F(column))
+def _fill(kind: SearchText.Kind, rows: "QuerySet[Any]", column: str) -> None:
+    texts = rows.order_by().exclude(**{column: ""}).annotate(of_kind=Value(kind.value, TextField()), of_text=F(column))
     wanted, parameters = texts.values_list("of_kind", "of_text").distinct().query.sql_with_params()
     with connection.cursor() as cursor:
         cursor.execute(f"INSERT INTO {TABLE} (kind, text) {wanted} ON CONFLICT DO NOTHING", parameters)

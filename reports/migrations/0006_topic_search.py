@@ -44,7 +44,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name="meeting",
-            index=models.Index(Topic("search"), name="meeting_topic", condition=models.Q(Short("search"))),
+            index=models.Index(Topic("search"), name="meeting_topic"),
         ),
         migrations.AddIndex(
             model_name="meeting",
