@@ -21,7 +21,7 @@ class Topic(Func):
     """
 
     arity = 1
-    output_field = TextField()  # type: ignore[assignment]
+    output_field = TextField()
     # A cast makes it a text to SQLite, which else compares it with no other text by an index.
     template = f"CAST(SUBSTR(%(expressions)s, 1, MIN(INSTR(%(expressions)s, CHAR(10)) - 1, {LONG})) AS text)"
 
@@ -34,7 +34,7 @@ class Short(Func):
     """Whether a text is short enough for an index of whole texts."""
 
     arity = 1
-    output_field = BooleanField()  # type: ignore[assignment]
+    output_field = BooleanField()
     template = f"(LENGTH(%(expressions)s) < {LONG})"
 
 
@@ -42,12 +42,12 @@ class Long(Func):
     """Whether a text is too long for it: such rows have an index of their own, to be read one by one."""
 
     arity = 1
-    output_field = BooleanField()  # type: ignore[assignment]
+    output_field = BooleanField()
     # No text has a thousand million characters: PostgreSQL takes a range for rare, and what is open for a third.
     template = f"(LENGTH(%(expressions)s) BETWEEN {LONG} AND 1000000000)"
 
 
-class AmongFew(In):  # type: ignore[type-arg]
+class AmongFew(In):
     """IN a subquery whose rows are few, whatever the database would guess, so that it begins with them.
 
     PostgreSQL cannot know how many texts contain another one, guesses high and reads whole tables. Of an array

@@ -81,7 +81,9 @@ def _of_topic(topic: str, prefix: str) -> Q:
     if len(topic) < LONG:
         return Q(Exact(Topic(f"{prefix}search"), topic))
     # A folded topic holds no line break: the first one ends it (see summaries.search_text).
-    return Q(Long(f"{prefix}search"), **{f"{prefix}search__startswith": f"{topic}\n"})
+    begins = Exact(StrIndex(F("search"), Value(f"{topic}\n")), 1)
+    meetings = apps.get_model("reports", "Meeting").objects.order_by().filter(Long("search"), begins)
+    return Q(**{f"{prefix.removesuffix('__') or 'pk'}__in": meetings.values("pk")})
 
 
 def named(key: str) -> Q:
