@@ -1,10 +1,15 @@
-"""System checks of what the settings alone can tell."""
+"""System checks: of what the settings alone can tell, and of what the database lacks."""
 
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
-from django.core.checks import CheckMessage, Warning, register
+from django.core.checks import CheckMessage, Tags, Warning, register
+from django.db import DatabaseError, connection
+
+from reports.models import SearchText
+from reports.querysets import trigrams_are_there
 
 
 @register()
@@ -27,5 +32,29 @@ def secret_is_not_sent_in_clear(**_: Any) -> list[CheckMessage]:
             "UMEET_URL is plain http, so the API secret travels unencrypted.",
             hint="Set UMEET_URL to an https address.",
             id="reports.W002",
+        )
+    ]
+
+
+@register(Tags.database)
+def search_has_its_index(databases: Sequence[str] | None = None, **_: Any) -> list[CheckMessage]:
+    """Without the index by trigrams a search finds the same, slower. Asked before the first migration: no matter."""
+    if not databases or connection.alias not in databases:
+        return []
+    try:
+        tables = connection.introspection.table_names()
+        if SearchText._meta.db_table not in tables or trigrams_are_there():
+            return []
+    except DatabaseError:  # a database that does not answer is told about elsewhere
+        return []
+    of_sqlite = connection.vendor == "sqlite"
+    hint = (
+        "Use an SQLite of 3.34 or newer with FTS5" if of_sqlite else "Let an administrator run CREATE EXTENSION pg_trgm"
+    )
+    return [
+        Warning(
+            "The search has no index by trigrams, so it reads every topic, number and name that was ever kept.",
+            hint=f"{hint}, then run manage.py rebuild.",
+            id="reports.W003",
         )
     ]

@@ -15,7 +15,7 @@ from typing import Any
 from django.db import transaction
 from django.db.models import F
 
-from reports import bulk, summaries
+from reports import bulk, search, summaries
 from reports.models import (
     Change,
     Licence,
@@ -116,6 +116,8 @@ def import_page(records: Iterable[Record], pull: Pull, now: datetime, *, piece: 
                 outcome.new, outcome.changed, outcome.same = counts
         for batch in rounds:
             _import_meetings(batch, book, pull, now, outcome)
+        if outcome.new or outcome.changed:
+            search.keep(record for batch in rounds for record in batch.values())
         _reject(unreadable, pull, now, piece, outcome)
         if rounds:
             _forget_rejected(list(rounds[0]))

@@ -4,11 +4,13 @@ The database alone says what is due: `TrackedNumber`, `PulledDay`, `ProviderPeri
 of work that a worker claims by one conditional UPDATE (see leases.py). A message of the broker only wakes it.
 """
 
+from enum import StrEnum
 from typing import ClassVar
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from reports.expressions import Long, Short, Topic
 from reports.fields import MoneyField
 from reports.querysets import MeetingQuerySet, ParticipantQuerySet, TelephonyUsageQuerySet
 
@@ -304,6 +306,12 @@ class Meeting(models.Model):
             models.Index(fields=["-start_time", "-id"], name="meeting_newest"),
             models.Index(fields=["room", "local_day"], name="meeting_room_day"),
             models.Index(fields=["state", "local_day"], name="meeting_state_day"),
+            models.Index(fields=["start_time"], name="meeting_running", condition=models.Q(end_time=None)),
+            # Those that reach into days other than their own.
+            models.Index(fields=["start_time"], name="meeting_long", condition=models.Q(open_seconds__gt=86400)),
+            models.Index(fields=["call_cost", "id"], name="meeting_dearest", condition=models.Q(call_cost__gt=0)),
+            models.Index(Topic("search"), name="meeting_topic"),
+            models.Index(fields=["id"], name="meeting_long_search", condition=models.Q(Long("search"))),
         ]
         verbose_name = _("meeting")
         verbose_name_plural = _("meetings")
@@ -340,6 +348,13 @@ class Participant(models.Model):
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["meeting", "place"], name="participant_place"),
         ]
+        # Served by them: a name with Short or Long beside it (see querysets.named).
+        indexes: ClassVar = [
+            models.Index(
+                fields=["name_key", "meeting"], name="participant_name", condition=models.Q(Short("name_key"))
+            ),
+            models.Index(fields=["meeting"], name="participant_long_name", condition=models.Q(Long("name_key"))),
+        ]
         verbose_name = _("visit")
         verbose_name_plural = _("visits")
 
@@ -374,6 +389,30 @@ class TelephonyUsage(models.Model):
 
     def __str__(self) -> str:
         return self.phone_number
+
+
+class SearchText(models.Model):
+    """A folded topic, meeting number or folded name that some meeting has: what a search looks in (see search.py).
+
+    There are far fewer of them than meetings and visits. Long ones (see expressions.py) are not among them. An index
+    by trigrams hangs on this table that Django does not know of: on SQLite, a migration that alters the table
+    makes it anew and has to call search.make_trigrams after that.
+    """
+
+    class Kind(StrEnum):
+        TOPIC = "topic"
+        NUMBER = "number"
+        NAME = "name"
+
+    kind = models.CharField(max_length=6)
+    text = models.TextField()
+
+    class Meta:
+        constraints: ClassVar = [models.UniqueConstraint(fields=["kind", "text"], name="search_text_once")]
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return self.text
 
 
 class Rejected(models.Model):
@@ -521,7 +560,8 @@ class KeptSeries(KeptSums):
     most_number = models.CharField(max_length=20)
 
     class Meta:
-        constraints: ClassVar = [models.UniqueConstraint(fields=["by", "stretch", "key"], name="kept_series")]
+        # No index has the key: a topic may be longer than a database takes into one.
+        indexes: ClassVar = [models.Index(fields=["by", "stretch"], name="kept_series")]
 
 
 class KeptCalls(models.Model):
@@ -612,7 +652,8 @@ class KeptPeople(models.Model):
     newest = models.TextField(help_text=_("first join and spelling of the newest meeting"))
 
     class Meta:
-        constraints: ClassVar = [models.UniqueConstraint(fields=["stretch", "key"], name="kept_people")]
+        # No index has the key: a name may be longer than a database takes into one.
+        indexes: ClassVar = [models.Index(fields=["stretch"], name="kept_people")]
 
     def __str__(self) -> str:
         return f"{self.stretch} {self.key}"

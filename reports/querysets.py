@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from django.apps import apps
 from django.conf import settings
-from django.db import models
-from django.db.models import Exists, F, OuterRef, Q
+from django.db import connection, models
+from django.db.models import Exists, F, OuterRef, Q, Value
+from django.db.models.expressions import RawSQL
+from django.db.models.functions import StrIndex
+from django.db.models.lookups import Exact
+from django.db.models.sql import Query
 
+from reports.expressions import LONG, AmongFew, Long, Short, Topic
 from reports.filter import NOT_TOLD, Filter
 from reports.text import fold
 
@@ -19,6 +25,9 @@ if TYPE_CHECKING:
     from reports.models import Meeting, Participant, TelephonyUsage
 else:
     Meeting = Participant = TelephonyUsage = Any
+
+# The index of SQLite by trigrams, over SearchText (see search.py): a name that only this project has.
+TRIGRAMS = "reports_searchtext_trigrams"
 
 
 def _days(chosen: Filter, column: str) -> Q:
@@ -57,23 +66,97 @@ def _meeting(chosen: Filter, prefix: str = "") -> Q:
         condition &= _booked(chosen.booked, prefix)
     if chosen.during is not None:
         condition &= _during(chosen.during, prefix)
-    if chosen.q:
-        wanted = fold(chosen.q)
-        found = Q(**{f"{prefix}search__contains": wanted})
-        digits = re.sub(r"[\s-]", "", wanted)
-        if digits.isdigit() and digits != wanted:
-            found |= Q(**{f"{prefix}meeting_id__contains": digits})
-        visits = apps.get_model("reports", "Participant").objects.filter(
-            meeting=OuterRef(f"{prefix}pk"), name_key__contains=wanted
-        )
-        condition &= found | Q(Exists(visits))
+    if chosen.q and (wanted := fold(chosen.q)):
+        by_trigrams = connection.vendor == "sqlite" and trigrams_are_there()
+        statement, parameters = _found(wanted, connection.vendor, by_trigrams)
+        if not statement:
+            return Q(pk__in=[])
+        # Django made the statement (see there).
+        condition &= Q(AmongFew(F(prefix.removesuffix("__") or "pk"), RawSQL(statement, parameters)))  # noqa: S611
     return condition
 
 
 def of_topic(topic: str, prefix: str = "") -> Q:
-    """Meetings of one folded topic."""
+    """Meetings of one folded topic, whole."""
+    if len(topic) < LONG:
+        return Q(Exact(Topic(f"{prefix}search"), topic))
     # A folded topic holds no line break: the first one ends it (see summaries.search_text).
-    return Q(**{f"{prefix}search__startswith": f"{topic}\n"})
+    begins = Exact(StrIndex(F("search"), Value(f"{topic}\n")), 1)
+    meetings = apps.get_model("reports", "Meeting").objects.order_by().filter(Long("search"), begins)
+    return Q(**{f"{prefix.removesuffix('__') or 'pk'}__in": meetings.values("pk")})
+
+
+def named(key: str) -> Q:
+    """Visits of one folded name, whole."""
+    # To the letter, or the database does not see that an index has them all.
+    return Q(Short("name_key") if len(key) < LONG else Long("name_key"), name_key=key)
+
+
+@lru_cache(maxsize=200)  # a page asks for the same some thirty times, and Django takes longer for it than the database
+def _found(wanted: str, vendor: str, trigrams: bool) -> tuple[str, tuple[Any, ...]]:
+    """The statement for the ids of meetings whose topic, number or some attendee's name contains a folded text.
+
+    In: whether SQLite's index by trigrams is to be used. Out: the statement and its parameters; "" where nothing can be
+    found. An id may come more than once. The text is looked for among the distinct texts that meetings have, which
+    are few; from those to the meetings the way is an index.
+    """
+    if "\0" in wanted or any("\ud800" <= letter <= "\udfff" for letter in wanted):
+        return "", ()  # nothing kept holds such a letter, and no database takes it
+    meetings = apps.get_model("reports", "Meeting").objects.order_by()
+    visits = apps.get_model("reports", "Participant").objects.order_by()
+    by_topic = meetings.filter(AmongFew(Topic("search"), _texts("topic", wanted, trigrams)))
+    by_name = visits.filter(Short("name_key"), AmongFew(F("name_key"), _texts("name", wanted, trigrams)))
+    in_long = meetings.filter(Long("search")).alias(at=StrIndex("search", Value(wanted))).filter(at__gt=0)
+    in_long_name = visits.filter(Long("name_key")).alias(at=StrIndex("name_key", Value(wanted))).filter(at__gt=0)
+    ways = [by_name.values_list("meeting"), in_long.values_list("pk"), in_long_name.values_list("meeting")]
+    digits = re.sub(r"[\s-]", "", wanted)  # a number may be typed with gaps
+    if re.fullmatch(r"\d+", digits, re.ASCII):
+        ways.append(meetings.filter(AmongFew(F("meeting_id"), _texts("number", digits, trigrams))).values_list("pk"))
+    return by_topic.values_list("pk").union(*ways, all=True).query.sql_with_params()
+
+
+def _texts(kind: str, wanted: str, trigrams: bool) -> Query:
+    """The kept texts of a kind that contain a folded text."""
+    texts = apps.get_model("reports", "SearchText").objects.filter(kind=kind)
+    return texts.filter(_contains(wanted, trigrams)).values_list("text").query
+
+
+def _contains(wanted: str, trigrams: bool) -> Q:
+    if len(wanted) >= LONG:
+        return Q(pk__in=[])
+    if trigrams and len(wanted) >= 3:
+        phrase = '"{}"'.format(wanted.replace('"', '""'))
+        # Only a name of our own is in the text; the phrase is bound.
+        return Q(pk__in=RawSQL(f"SELECT rowid FROM {TRIGRAMS} WHERE {TRIGRAMS} MATCH %s", [phrase]))  # noqa: S608, S611
+    # On PostgreSQL its index by trigrams answers this as well, where it is there.
+    return Q(text__contains=wanted)
+
+
+# The databases whose index was seen, by their names: it is made once and stays.
+_seen: set[str] = set()
+_PARTS = {
+    # Without one of its triggers the index would miss what is new.
+    "sqlite": (
+        "sqlite_master",
+        "name",
+        (TRIGRAMS, *(f"{TRIGRAMS}_{event}" for event in ("insert", "delete", "update"))),
+    ),
+    "postgresql": ("pg_indexes", "indexname", (TRIGRAMS,)),
+}
+
+
+def trigrams_are_there() -> bool:
+    """Whether the database has its index by trigrams; without it a search reads every distinct text."""
+    database = str(connection.settings_dict["NAME"])
+    if database not in _seen:
+        table, column, parts = _PARTS[connection.vendor]
+        marks = ", ".join(["%s"] * len(parts))
+        with connection.cursor() as cursor:
+            cursor.execute(f"SELECT COUNT(*) FROM {table} WHERE {column} IN ({marks})", parts)  # noqa: S608
+            if cursor.fetchone()[0] < len(parts):
+                return False
+        _seen.add(database)
+    return True
 
 
 def judged(prefix: str = "") -> Q:
@@ -136,7 +219,7 @@ def _has_such_a_visit(chosen: Filter, meeting: str) -> Q:
     if chosen.name is None:
         return Q()
     visits = apps.get_model("reports", "Participant").objects
-    return Q(Exists(visits.filter(name_key=chosen.name, meeting=OuterRef(meeting))))
+    return Q(**{f"{meeting}__in": visits.order_by().filter(named(chosen.name)).values("meeting")})
 
 
 class MeetingQuerySet(models.QuerySet["Meeting"]):
@@ -155,7 +238,7 @@ class MeetingQuerySet(models.QuerySet["Meeting"]):
 class ParticipantQuerySet(models.QuerySet["Participant"]):
     def matching(self, chosen: Filter) -> ParticipantQuerySet:
         """Visits of the meetings that `MeetingQuerySet.matching` gives; with a name, those of that name alone."""
-        rows = self if chosen.name is None else self.filter(name_key=chosen.name)
+        rows = self if chosen.name is None else self.filter(named(chosen.name))
         return rows.filter(
             _days(chosen, "meeting__local_day"), _meeting(chosen, "meeting__"), _has_such_a_call(chosen, "meeting")
         )

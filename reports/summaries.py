@@ -17,7 +17,7 @@ import phonenumbers
 from django.conf import settings
 from django.db import transaction
 
-from reports import intervals
+from reports import intervals, search
 from reports.models import Ledger, Meeting, Participant, TelephonyUsage
 from reports.text import fold
 
@@ -336,6 +336,7 @@ def rebuild(progress: Callable[[int], None] | None = None, batch: int = 500) -> 
         done += len(meetings)
         if progress:
             progress(done)
+    search.tidy()
     # The kept sums were made of what stood here before: without its rules they count for nothing.
     Ledger.objects.update_or_create(id=1, defaults={"time_zone": settings.TIME_ZONE, "opening_hours": ""})
     return differed

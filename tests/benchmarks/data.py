@@ -9,7 +9,7 @@ from typing import Any
 
 from django.db import connection, transaction
 
-from reports import bulk, importer
+from reports import bulk, importer, search
 from reports.models import Meeting, Participant, Pull, Room, TelephonyUsage
 from reports.provider.payloads import Call, MeetingRecord, Shape, Visit
 
@@ -142,6 +142,7 @@ def fill(size: Size, last: date, now: datetime) -> dict[str, int]:
         counts["meetings"] += len(meetings)
         counts["visits"] += len(visits)
         counts["calls"] += len(calls)
+    search.tidy()
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
             table = Meeting._meta.db_table

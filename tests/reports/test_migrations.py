@@ -8,8 +8,11 @@ from django.core.management import call_command
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
-from reports import summaries
-from reports.models import Ledger, Meeting
+from reports import querysets, summaries
+from reports.expressions import LONG
+from reports.filter import Filter
+from reports.models import Ledger, Meeting, Pull, Room, SearchText
+from tests.support import meeting, take, visit
 
 BEFORE = [("reports", "0001_initial")]
 AFTER = [("reports", "0002_week_hour")]
@@ -125,8 +128,49 @@ def test_0004_gives_every_meeting_the_spare_time_that_an_import_gives_it(before_
     assert len(filled) == 105
     assert len(set(filled.values())) > 4
     assert {int(uuid[5:]) % 5 for uuid, spare in filled.items() if spare is not None} == {0}
+    executor = MigrationExecutor(connection)
+    executor.migrate(executor.loader.graph.leaf_nodes())
     summaries.rebuild()
     assert dict(Meeting.objects.values_list("uuid", "spare_seconds")) == filled
+
+
+@pytest.fixture
+def before_search(transactional_db):
+    """The models as they were before 0006; whatever happens, the database ends as the newest migration has it."""
+    newest = MigrationExecutor(connection).loader.graph.leaf_nodes()
+    take(
+        meeting(uuid="a", topic="月度复盘 17", participants=[visit("王伟强", "10:00:00", "11:00:00")]),
+        meeting(uuid="b", topic="长" * LONG, meeting_id="", participants=[visit("", "10:00:00", "11:00:00")]),
+        meeting(uuid="c", topic=None, participants=[visit("Anna", "10:00:00", "11:00:00")] * 2),
+    )
+    kept = set(SearchText.objects.values_list("kind", "text"))
+    executor = MigrationExecutor(connection)
+    executor.migrate([("reports", "0005_provider_totals")])
+    try:
+        yield kept
+    finally:
+        executor = MigrationExecutor(connection)
+        executor.migrate(newest)
+        for model in (Meeting, Room, Pull, SearchText, Ledger):
+            model.objects.all().delete()
+
+
+def test_0006_makes_the_texts_that_an_import_makes_and_their_index(before_search, monkeypatch):
+    monkeypatch.setattr(querysets, "_seen", set())
+    assert SearchText._meta.db_table not in connection.introspection.table_names()
+    executor = MigrationExecutor(connection)
+    executor.migrate(executor.loader.graph.leaf_nodes())
+    assert set(SearchText.objects.values_list("kind", "text")) == before_search
+    assert querysets.trigrams_are_there()
+    for q, uuids in {
+        "复盘 17": ["a"],
+        "伟": ["a"],
+        "王伟强": ["a"],
+        "长长长": ["b"],
+        "anna": ["c"],
+        "5711": ["a", "c"],
+    }.items():
+        assert sorted(Meeting.objects.matching(Filter(q=q)).values_list("uuid", flat=True)) == uuids
 
 
 def test_models_and_migrations_agree(transactional_db):

@@ -48,7 +48,7 @@ def remove(apps, schema_editor):
 
 class Migration(migrations.Migration):
     # The rows are filled before the triggers are made.
-    dependencies = [("reports", "0005_provider_totals")]
+    dependencies = [("reports", "0006_topic_search")]
     operations = [
         migrations.CreateModel(
             name='KeptPeak',
@@ -151,7 +151,7 @@ class Migration(migrations.Migration):
                 ('newest', models.TextField(help_text='first join and spelling of the newest meeting')),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('stretch', 'key'), name='kept_people')],
+                'indexes': [models.Index(fields=['stretch'], name='kept_people')],
             },
         ),
         migrations.CreateModel(
@@ -233,7 +233,7 @@ class Migration(migrations.Migration):
                 ('most_number', models.CharField(max_length=20)),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('by', 'stretch', 'key'), name='kept_series')],
+                'indexes': [models.Index(fields=['by', 'stretch'], name='kept_series')],
             },
         ),
         migrations.CreateModel(
@@ -285,6 +285,12 @@ class Migration(migrations.Migration):
             options={
                 'constraints': [models.UniqueConstraint(fields=('stretch', 'bucket'), name='kept_ends')],
             },
+        ),
+        migrations.AddIndex(
+            model_name="meeting",
+            index=models.Index(
+                fields=["call_cost", "id"], name="meeting_dearest", condition=models.Q(("call_cost__gt", 0))
+            ),
         ),
         migrations.RunPython(fill, migrations.RunPython.noop),
         migrations.RunPython(install, remove),
