@@ -127,6 +127,12 @@ def totals(chosen: Filter, now: datetime) -> Totals:
     return result
 
 
+def meeting_count(chosen: Filter) -> int:
+    """How many meetings a filter has."""
+    row = added.meetings(chosen, {"meetings": MEETING_SUMS["meetings"]})
+    return row["meetings"] if row else 0
+
+
 def _grouped(
     chosen: Filter, now: datetime, by: str, rows: Mapping[Any, added.Row], call_rows: Mapping[Any, added.Row]
 ) -> dict[Any, Totals]:
