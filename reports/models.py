@@ -383,6 +383,9 @@ class TelephonyUsage(models.Model):
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["meeting", "place"], name="telephony_place"),
         ]
+        indexes: ClassVar = [
+            models.Index(fields=["-total"], name="telephony_dearest", condition=models.Q(total__isnull=False)),
+        ]
         permissions: ClassVar = [("see_phone_numbers", _("Can see telephone numbers in full"))]
         verbose_name = _("call")
         verbose_name_plural = _("calls")

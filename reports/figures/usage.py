@@ -60,7 +60,7 @@ class Totals:
 
 
 def together(parts: Iterable[Totals]) -> Totals:
-    """Totals of several selections that have nothing in common, added up; unknown where those that count do not tell."""
+    """Totals of selections that have nothing in common, added up; unknown where none of those that count tells."""
     counting = [part for part in parts if part != Totals()]
     sums: dict[str, Any] = {}
     for field in fields(Totals) if counting else ():

@@ -292,6 +292,10 @@ class Migration(migrations.Migration):
                 fields=["call_cost", "id"], name="meeting_dearest", condition=models.Q(("call_cost__gt", 0))
             ),
         ),
+        migrations.AddIndex(
+            model_name="telephonyusage",
+            index=models.Index(fields=["-total"], name="telephony_dearest", condition=models.Q(("total__isnull", False))),
+        ),
         migrations.RunPython(fill, migrations.RunPython.noop),
         migrations.RunPython(install, remove),
     ]
