@@ -6,6 +6,7 @@ A span whose end is not after its start holds no instant.
 
 from collections.abc import Iterable, Iterator
 from datetime import date, datetime, timedelta
+from operator import itemgetter
 from typing import Protocol, Self, TypeVar
 from zoneinfo import ZoneInfo
 
@@ -27,7 +28,7 @@ HOUR = timedelta(hours=1)
 def union(spans: Iterable[Span[P]]) -> list[Span[P]]:
     """The same instants as disjoint, ordered spans that do not touch."""
     merged: list[Span[P]] = []
-    for start, end in sorted((span for span in spans if span[0] < span[1]), key=lambda span: span[0]):
+    for start, end in sorted([span for span in spans if span[0] < span[1]], key=itemgetter(0)):
         if merged and start <= merged[-1][1]:
             if merged[-1][1] < end:
                 merged[-1] = (merged[-1][0], end)
@@ -45,7 +46,7 @@ def clip(span: Span[P], to: Span[P]) -> Span[P] | None:
 
 def seconds(spans: Iterable[Moments]) -> int:
     """Length of the union, in whole seconds (fractions cut off)."""
-    spans = list(spans)
+    spans = spans if isinstance(spans, list) else list(spans)
     if len(spans) == 1:
         return max(0, int((spans[0][1] - spans[0][0]).total_seconds()))
     return int(sum((end - start for start, end in union(spans)), timedelta()).total_seconds())
@@ -53,16 +54,14 @@ def seconds(spans: Iterable[Moments]) -> int:
 
 def peak(spans: Iterable[Span[P]]) -> int:
     """The most spans that hold one instant. At one instant ends come before starts."""
-    edges: list[tuple[P, int]] = []
-    for start, end in spans:
-        if start < end:
-            edges += ((start, 1), (end, -1))
-    edges.sort(key=lambda edge: edge[1])
-    edges.sort(key=lambda edge: edge[0])  # stable: at one point the -1 edges stay in front
-    level = most = 0
-    for _, step in edges:
-        level += step
-        most = max(most, level)
+    held = [span for span in spans if span[0] < span[1]]
+    ends = sorted([end for _, end in held])
+    most = over = 0
+    for begun, start in enumerate(sorted([start for start, _ in held]), 1):
+        while ends[over] <= start:
+            over += 1
+        if begun - over > most:
+            most = begun - over
     return most
 
 

@@ -5,12 +5,12 @@ the raw rows, for example after the site's time zone was changed.
 """
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
-from typing import Protocol
+from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
 import phonenumbers
@@ -163,10 +163,12 @@ def summarise(
     growing = end is None and now is None
     known = visits is not None
     moment = now or FAR
-    spans = [visit_span(visit, end, moment) for visit in visits or ()]
+    spans: list[intervals.Moments] = []
     people: dict[str, list[intervals.Moments]] = {}
-    for visit, visit_time in zip(visits or (), spans, strict=True):
-        people.setdefault(fold(visit.name), []).append(visit_time)
+    for visit in visits or ():
+        span = stay_span(visit.join_time, visit.leave_time, end, moment)
+        spans.append(span)
+        people.setdefault(fold(visit.name), []).append(span)
     if not known:
         state = Meeting.State.UNREPORTED
     elif end is None:
@@ -214,15 +216,26 @@ def search_text(topic: str, meeting_id: str) -> str:
     return f"{fold(topic)}\n{meeting_id}"
 
 
+def computed(facts: Mapping[str, Any], visits: Sequence[Visit] | None, calls: Sequence[Call] | None) -> dict[str, Any]:
+    """Every computed column of a meeting from its report, in the order of SUMMARY_FIELDS.
+
+    In: the meeting's own columns by their names, its visits and calls (None: not reported).
+    """
+    start = facts["start_time"]
+    booked = None if facts["duration_is_weak"] else facts["duration"]
+    summary = summarise(start, facts["end_time"], visits, calls, now=None, booked=booked)
+    return {
+        "search": search_text(facts["topic"], facts["meeting_id"]),
+        "local_day": local_day(start),
+        "week_hour": week_hour(start),
+        **{name: getattr(summary, name) for name in summary.__slots__},
+    }
+
+
 def apply(meeting: Meeting, visits: Sequence[Visit] | None, calls: Sequence[Call] | None) -> None:
     """Set every computed column of a meeting (not saved) from its report."""
-    booked = None if meeting.duration_is_weak else meeting.duration
-    summary = summarise(meeting.start_time, meeting.end_time, visits, calls, now=None, booked=booked)
-    for name in summary.__slots__:
-        setattr(meeting, name, getattr(summary, name))
-    meeting.local_day = local_day(meeting.start_time)
-    meeting.week_hour = week_hour(meeting.start_time)
-    meeting.search = search_text(meeting.topic, meeting.meeting_id)
+    for name, value in computed(vars(meeting), visits, calls).items():
+        setattr(meeting, name, value)
 
 
 def live(meeting: Meeting, visits: Sequence[Visit], now: datetime) -> Summary:

@@ -7,7 +7,7 @@ import pytest
 
 LAYERS = [
     ["dashboard.env", "dashboard.formats.en", "dashboard.formats.zh_Hans"],
-    ["reports.intervals", "reports.text", "reports.filter", "reports.fields"],
+    ["reports.intervals", "reports.text", "reports.filter", "reports.fields", "reports.moments"],
     ["reports.provider.errors"],
     ["reports.provider.payloads"],
     ["reports.provider.client"],
