@@ -55,8 +55,7 @@ class Call(NamedTuple):
     total: Decimal | None
 
 
-@dataclass(frozen=True, slots=True)
-class MeetingRecord:
+class MeetingRecord(NamedTuple):
     """One meeting as reported. None is what this answer does not tell. duration: booked seconds."""
 
     shape: Shape
@@ -445,20 +444,35 @@ def _visit(row: Mapping[str, Any], where: str, zone: ZoneInfo) -> Visit:
 def _calls(rows: Any, zone: ZoneInfo) -> tuple[Call, ...] | None:
     if rows is None:
         return None
+    hours = _hours(zone)
     calls = []
     for place, row in enumerate(_rows(rows, "telephony_usage")):
-        where = f"telephony_usage[{place}]"
-        calls.append(
-            Call(
-                phone_number=_short_text(row, ("phone_number", "phoneNumber"), f"{where}.phone_number", 100) or "",
-                type=_short_text(row, ("type",), f"{where}.type", 100) or "",
-                start_time=_time(row, ("start_time", "startTime"), f"{where}.start_time", zone),
-                end_time=_time(row, ("end_time", "endTime"), f"{where}.end_time", zone),
-                duration=_duration(_first(row, ("duration",)), f"{where}.duration"),
-                total=_money(_first(row, ("total",)), f"{where}.total"),
+        try:
+            start, end = row["start_time"], row["end_time"]
+            call = Call(
+                _WORDS[row["phone_number"]],
+                _WORDS[row["type"]],
+                hours[start[:13]] + _INTO_HOUR[start[13:]],
+                hours[end[:13]] + _INTO_HOUR[end[13:]],
+                _duration(row["duration"], "duration"),
+                _money(row["total"], "total"),
             )
-        )
+        except (KeyError, TypeError, FieldError):
+            call = _call(row, f"telephony_usage[{place}]", zone)
+        calls.append(call)
     return tuple(calls)
+
+
+def _call(row: Mapping[str, Any], where: str, zone: ZoneInfo) -> Call:
+    """A call in any spelling. Errors: as of `_visit`."""
+    return Call(
+        phone_number=_short_text(row, ("phone_number", "phoneNumber"), f"{where}.phone_number", 100) or "",
+        type=_short_text(row, ("type",), f"{where}.type", 100) or "",
+        start_time=_time(row, ("start_time", "startTime"), f"{where}.start_time", zone),
+        end_time=_time(row, ("end_time", "endTime"), f"{where}.end_time", zone),
+        duration=_duration(_first(row, ("duration",)), f"{where}.duration"),
+        total=_money(_first(row, ("total",)), f"{where}.total"),
+    )
 
 
 def _rows(rows: Any, name: str) -> list[dict[str, Any]]:
@@ -629,24 +643,28 @@ def _scrub(text: str) -> str:
     return text if text.isprintable() else UNKEEPABLE.sub("\ufffd", text)
 
 
-class _Names(dict[str, str]):
-    """Display names as sent → without what no database can hold; the same few hundred come again and again."""
+class _Texts(dict[str, str]):
+    """Short texts as sent → as they are read; the same few hundred come again and again.
+
+    Asked for anything else, it raises KeyError.
+    """
 
     MOST, LONGEST = 50_000, 100
 
-    def __missing__(self, name: Any) -> str:
-        """Errors: KeyError for what is no text."""
-        if type(name) is not str:
+    def __init__(self, read: Callable[[str], str]) -> None:
+        self._read = read
+
+    def __missing__(self, text: Any) -> str:
+        if type(text) is not str or len(text) > self.LONGEST:
             raise KeyError
-        kept = _scrub(name)
-        if len(name) <= self.LONGEST:
-            if len(self) >= self.MOST:
-                self.clear()
-            self[name] = kept
-        return kept
+        if len(self) >= self.MOST:
+            self.clear()
+        read = self[text] = self._read(text)
+        return read
 
 
-_NAMES = _Names()
+_NAMES = _Texts(_scrub)
+_WORDS = _Texts(lambda text: _scrub(text).strip())
 
 
 def _shown(value: Any) -> str:
