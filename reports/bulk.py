@@ -6,6 +6,7 @@ Rows are prepared column by column: what a column needs is decided once.
 """
 
 import json
+import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from datetime import date
 from itertools import chain
@@ -99,25 +100,28 @@ def _prepared(fields: "Sequence[models.Field[Any, Any]]", columns: Sequence[Sequ
     ]
 
 
-ROWS_A_STATEMENT = 50  # more gain nothing
+MOST_ROWS = 1024  # a statement
 
 
 def _insert(
     into: str, unless: str, fields: "Sequence[models.Field[Any, Any]]", columns: Sequence[Sequence[Any]]
 ) -> None:
-    """Several rows a statement: half the time of one row a statement, which is what executemany does."""
+    """Many rows a statement: half the time of one row a statement, which is what executemany does.
+
+    And while a statement runs, other threads do: the next answer is read meanwhile.
+    """
     rows = list(zip(*_prepared(fields, columns), strict=True))
-    most = connection.features.max_query_params or len(fields) * ROWS_A_STATEMENT
-    size = max(1, min(ROWS_A_STATEMENT, most // len(fields)))
-    # The driver's own marks: with Django's, every statement would be searched for them and written anew.
+    # The driver's own marks: with Django's, every statement would be written anew.
     marks = f"({', '.join('?' * len(fields))})"
-    whole = len(rows) - len(rows) % size
+    done = 0
     with connection.cursor() as cursor:
-        statement = f"{into} VALUES {', '.join([marks] * size)} {unless}"
-        for start in range(0, whole, size):
-            cursor.execute(statement, list(chain.from_iterable(rows[start : start + size])))
-        if rows[whole:]:
-            cursor.executemany(f"{into} VALUES {marks} {unless}", rows[whole:])
+        most = connection.connection.getlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER) // len(fields)
+        while left := len(rows) - done:
+            # Powers of two: the driver keeps a handful of statements and prepares none twice.
+            size = 1 << min(left, most, MOST_ROWS).bit_length() - 1
+            values = list(chain.from_iterable(rows[done : done + size]))
+            cursor.execute(f"{into} VALUES {', '.join([marks] * size)} {unless}", values)
+            done += size
 
 
 # COPY --------------------------------------------------------------------------------------------------

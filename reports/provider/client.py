@@ -206,7 +206,7 @@ class Client:
         timeout: float = 30.0,
         attempts: int = 4,
         max_bytes: int = 64 * 2**20,
-        page_size: int = 300,
+        page_size: int = 100,
         sleep: Callable[[float], None] = time.sleep,
         longest_wait: float = 20.0,
         session: requests.Session | None = None,

@@ -193,16 +193,17 @@ def _serving(share: float) -> Iterator[str]:
         process.wait()
 
 
-def fetch(url: str, first: date, last: date, page_size: int) -> tuple[float, int]:
+def fetch(url: str, first: date, last: date) -> tuple[float, int]:
     """Ask for every page as the client does and throw the answers away: seconds and bytes."""
     from reports.provider.client import Client
+    from reports.pulling import PAGE_SIZE
 
     parts = urlsplit(url)
     connection = http.client.HTTPConnection(parts.netloc)
     received = pages = 0
     # How many pages a day has is known from the first round: reading them would not be fetching alone.
     plan = []
-    client = Client(url, KEY, KEY, zone=ZONE, page_size=page_size)
+    client = Client(url, KEY, KEY, zone=ZONE, page_size=PAGE_SIZE)
     day = first
     while day <= last:
         plan.append((day, sum(1 for _ in client.detail(day, day))))
@@ -216,7 +217,7 @@ def fetch(url: str, first: date, last: date, page_size: int) -> tuple[float, int
                 "to": day.isoformat(),
                 "show_participants": "true",
                 "show_telephony_usage": "true",
-                "page_size": str(page_size),
+                "page_size": str(PAGE_SIZE),
                 "page_number": str(number),
                 "api_key": KEY,
                 "api_secret": KEY,
@@ -371,9 +372,8 @@ def measure(share: float, database: str) -> Result:
             "UMEET_API_SECRET": KEY,
             "DJANGO_SETTINGS_MODULE": "dashboard.settings",
         }
-        page_size = _page_size()
-        fetch(url, first, last, page_size)  # renders every page
-        spent, received = fetch(url, first, last, page_size)
+        fetch(url, first, last)  # renders every page
+        spent, received = fetch(url, first, last)
 
         def pulled() -> Pulled:
             _run(environment, "manage.py", "migrate", "-v0")
@@ -389,15 +389,6 @@ def measure(share: float, database: str) -> Result:
             found = pulled()
             floor, bare = _postgres_floor(address)
             return Result("postgresql", found, spent, received, floor, bare)
-
-
-def _page_size() -> int:
-    """What the client asks for unless told otherwise."""
-    import inspect
-
-    from reports.provider.client import Client
-
-    return int(inspect.signature(Client).parameters["page_size"].default)
 
 
 def lines(result: Result) -> Iterator[str]:
