@@ -54,8 +54,10 @@ def seconds(spans: Iterable[Moments]) -> int:
     spans = spans if isinstance(spans, list) else list(spans)
     if len(spans) == 1:
         start, end = spans[0]
-        return int((end - start).total_seconds()) if start < end else 0
-    return int(sum((end - start for start, end in union(spans)), timedelta()).total_seconds())
+        length = end - start if start < end else timedelta()
+    else:
+        length = sum([end - start for start, end in union(spans)], timedelta())
+    return length.days * 86400 + length.seconds
 
 
 def peak(spans: Iterable[Span[P]]) -> int:

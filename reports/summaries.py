@@ -142,7 +142,7 @@ def spare_seconds(start: datetime, booked: int | None, spans: Sequence[intervals
     """
     if booked is None:
         return None
-    last = max([start, *(stop for _start, stop in spans)])
+    last = max([start, *[stop for _start, stop in spans]])
     return max(0, int((start + timedelta(seconds=booked) - last).total_seconds()))
 
 
@@ -168,7 +168,11 @@ def summarise(
     for visit in visits or ():
         span = stay_span(visit.join_time, visit.leave_time, end, moment)
         spans.append(span)
-        people.setdefault(fold(visit.name), []).append(span)
+        key = fold(visit.name)
+        if key in people:
+            people[key].append(span)
+        else:
+            people[key] = [span]
     if not known:
         state = Meeting.State.UNREPORTED
     elif end is None:
@@ -179,8 +183,8 @@ def summarise(
         state = Meeting.State.SOLO
     else:
         state = Meeting.State.ENDED
-    lengths = [call.duration for call in calls or () if call.duration is not None]
-    prices = [call.total for call in calls or () if call.total is not None]
+    lengths = [call.duration for call in calls if call.duration is not None] if calls else []
+    prices = [call.total for call in calls if call.total is not None] if calls else []
     return Summary(
         state=state.value,
         open_seconds=None if growing else open_seconds(start, end, moment),

@@ -9,6 +9,7 @@ import json
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
@@ -754,6 +755,7 @@ class _Hours(dict[str, datetime]):
         return begin
 
 
+GREENWICH = ZoneInfo("UTC")
 HOUR = re.compile(r"\d{4}-\d\d-\d\d \d\d", re.ASCII)
 _hours = lru_cache(maxsize=8)(_Hours)
 _INTO_HOUR = {f":{m:02}:{s:02}": timedelta(minutes=m, seconds=s) for m in range(60) for s in range(60)}
@@ -785,6 +787,10 @@ def parse_time(text: str, zone: ZoneInfo) -> datetime:
     Times that name no zone are read in `zone`. Errors: ValueError for anything else, and for years outside
     2000 to 2100.
     """
+    if len(text) == 20 and text[10] == "T" and text[19] == "Z":
+        # The usual spelling of the array answer.
+        with suppress(KeyError):
+            return _hours(GREENWICH)[f"{text[:10]} {text[11:13]}"] + _INTO_HOUR[text[13:19]]
     match = TIME.fullmatch(text)
     if match is None or not 2000 <= int(match["y"]) <= 2100:
         raise ValueError(text)
