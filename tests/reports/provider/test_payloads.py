@@ -656,9 +656,8 @@ def test_no_body_raises_anything_else(body: bytes | str) -> None:
 
 # Clocks that are set by an hour, by half an hour at 2:00, and never.
 ZONES = [ZoneInfo(name) for name in ("Europe/Berlin", "Australia/Lord_Howe", "Asia/Shanghai", "Asia/Kathmandu")]
-around_a_change = st.sampled_from(
-    [datetime(2026, 3, 29), datetime(2026, 10, 25), datetime(2026, 4, 5), datetime(2026, 10, 4), datetime(2024, 2, 29)]
-)
+CHANGES = [datetime(2026, 3, 29), datetime(2026, 10, 25), datetime(2026, 4, 5), datetime(2026, 10, 4)]
+around_a_change = st.sampled_from([*CHANGES, datetime(2024, 2, 29)])
 written = st.builds(
     lambda day, second, form: form(day + timedelta(seconds=second)),
     around_a_change,
@@ -674,7 +673,7 @@ written = st.builds(
         ]
     ),
 )
-odd = st.sampled_from(
+odd: st.SearchStrategy[Any] = st.sampled_from(
     [
         *(
             "2026-02-30 10:00:00",
@@ -712,6 +711,14 @@ def test_a_time_means_the_same_by_the_table_of_hours(zone, text):
     assert payloads.parse_time(text.strip(), zone) == by_the_book(text, zone)
 
 
+@pytest.mark.parametrize("zone", ZONES, ids=str)
+def test_every_minute_around_a_change_of_the_clock_means_the_same_by_the_table(zone):
+    for day in CHANGES:
+        for minute in range(5 * 60):
+            text = (day + timedelta(minutes=minute, seconds=59)).strftime("%Y-%m-%d %H:%M:%S")
+            assert payloads._time({"t": text}, ("t",), "t", zone) == by_the_book(text, zone), text
+
+
 def outcome(read: Any) -> Any:
     try:
         return read()
@@ -722,31 +729,39 @@ def outcome(read: Any) -> Any:
 words: st.SearchStrategy[Any] = st.sampled_from(
     ["王伟", " Anna ", "", "a\x00b", "\ud800", "x" * 101, "l" * 100 + " ", None, 7, True, ["x"], {}]
 )
-visit_rows = st.fixed_dictionaries(
-    {},
-    optional={
-        "name": words,
-        "user_name": words,
-        "join_time": written | odd,
-        "joinTime": written,
-        "leave_time": written | odd,
-        "leaveTime": written,
-    },
-)
-call_rows = st.fixed_dictionaries(
-    {},
-    optional={
-        "phone_number": words,
-        "phoneNumber": words,
-        "type": words,
-        "start_time": written | odd,
-        "end_time": written | odd,
-        "duration": st.sampled_from([2, "3", 0, -1, None, "01:25", True, Decimal("1.5"), 10**12]),
-        "total": st.sampled_from(
-            [Decimal("0.12"), Decimal("0.1200000"), Decimal("1E+20"), Decimal("0.1234567"), "0.12", 1, None, "x", True]
-        ),
-    },
-)
+USUAL_VISIT = {"name": "Li", "join_time": "2026-03-09 10:00:00", "leave_time": "2026-03-09 11:00:00"}
+USUAL_CALL = {
+    "phone_number": "+8613912345678",
+    "type": "call-in",
+    "start_time": "2026-03-09 10:00:00",
+    "end_time": "2026-03-09 10:02:00",
+    "duration": 2,
+    "total": Decimal("0.12"),
+}
+visit_fields = {"name": words, "user_name": words, "join_time": written | odd, "leave_time": written | odd}
+call_fields = {
+    **{"phone_number": words, "phoneNumber": words, "type": words, "start_time": written | odd, "end_time": odd},
+    "duration": st.sampled_from([2, "3", 0, -1, None, "01:25", True, Decimal("1.5"), 10**12]),
+    "total": st.sampled_from(
+        [Decimal("0.12"), Decimal("0.1200000"), Decimal("1E+20"), Decimal("0.1234567"), "0.12", 1, None, "x", True]
+    ),
+}
+
+
+def nearly(usual: dict[str, Any], fields: dict[str, st.SearchStrategy[Any]]) -> st.SearchStrategy[dict[str, Any]]:
+    """The usual row with a field or two that are different, or not there."""
+    names = st.sampled_from([*usual])
+    changes = st.fixed_dictionaries({}, optional=fields) | st.one_of(
+        [field.map(lambda value, name=name: {name: value}) for name, field in fields.items()]
+    )
+    return st.builds(
+        lambda change, gone: {name: value for name, value in {**usual, **change}.items() if name != gone},
+        changes,
+        st.none() | names,
+    )
+
+
+visit_rows, call_rows = nearly(USUAL_VISIT, visit_fields), nearly(USUAL_CALL, call_fields)
 
 
 @given(st.sampled_from(ZONES), st.lists(visit_rows, max_size=4), st.lists(call_rows, max_size=4))
