@@ -7,8 +7,8 @@ import pytest
 
 LAYERS = [
     ["dashboard.env", "dashboard.formats.en", "dashboard.formats.zh_Hans"],
-    ["reports.intervals", "reports.text", "reports.filter", "reports.fields"],
-    ["reports.provider.errors"],
+    ["reports.intervals", "reports.text", "reports.filter", "reports.fields", "reports.moments"],
+    ["reports.provider.errors", "reports.provider.ahead"],
     ["reports.provider.payloads"],
     ["reports.provider.client"],
     ["reports.sandbox.words", "reports.sandbox.faults"],
