@@ -48,6 +48,7 @@ LAYERS = [
     ],
     ["reports.figures.booking", "reports.figures.series"],
     ["reports.csvtable"],
+    ["reports.longtables"],
     ["reports.exports"],
     ["reports.admin", "reports.apps", "reports.management.base"],
     ["reports.management.commands"],

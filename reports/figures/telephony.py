@@ -178,7 +178,7 @@ TELEPHONY_SORTS = {
 def calls(chosen: Filter) -> TelephonyUsageQuerySet:
     """The calls of a filter with their meetings and rooms, in its order, else newest meeting first; unknown last."""
     rows = TelephonyUsage.objects.matching(chosen).select_related("meeting", "meeting__room")
-    default = ("-meeting__start_time", "-meeting", "place")
+    default = ("-meeting__start_time", "-meeting_id", "place")
     if not chosen.sort:
         return rows.order_by(*default)
     key = F(TELEPHONY_SORTS[chosen.sort.removeprefix("-")])
