@@ -30,7 +30,7 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # Minutes and seconds of an hour.
 CLOCK = [f"{minute:02}:{second:02}" for minute in range(60) for second in range(60)]
 
-# Tenths of a minute, of four hours.
+# Tenths: of the minutes of four hours, of percents.
 TENTHS = [f"{found // 10}.{found % 10}" for found in range(2400)]
 
 Row = tuple[str, ...]
@@ -179,6 +179,15 @@ def percent_of(part: int, whole: int | None) -> str:
         return ""
     found = (2000 * part + whole) // (2 * whole)
     return f"{found // 10}.{found % 10}"
+
+
+def percents_of(parts: Iterable[int], wholes: Iterable[int | None]) -> list[str]:
+    """`percent_of` of many."""
+    known, least = TENTHS, len(TENTHS)
+    return [
+        known[found] if whole and (found := (2000 * part + whole) // (2 * whole)) < least else percent_of(part, whole)
+        for part, whole in zip(parts, wholes, strict=True)
+    ]
 
 
 # The one writer ----------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from django.conf import settings
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from reports import intervals, rawrows
-from reports.csvtable import Block, LocalTime, Row, count, millionths, minutes, minutes_of, percent_of, truth
+from reports.csvtable import Block, LocalTime, Row, count, millionths, minutes, minutes_of, percents_of, truth
 from reports.fields import MoneyField
 from reports.figures import telephony, usage
 from reports.figures.attendance import LATE_AFTER
@@ -38,6 +38,7 @@ MEETING_SORTS = {
     "meeting_id": "meeting_id",
     "topic": "search",
 }
+IN_TIME = minutes(0)
 NEWEST = ("-start_time", "-pk")
 OF_A_MEETING = ("uuid", "room__host_id", "room__label", "room__name", "meeting_id", "topic")
 PARTICIPANT_SORTS = {name: f"meeting__{column}" for name, column in MEETING_SORTS.items()} | {
@@ -180,7 +181,9 @@ def attendee_blocks(chosen: Filter, now: datetime) -> Iterator[Block]:
     children = visits.values_list("meeting_id", "name", Instant("join_time"), Instant("leave_time"))
     for some in rawrows.with_children(parents, children, "meeting_id"):
         attended: list[Attended] = []
-        heads, presences, lates = [], [], []
+        heads: list[tuple[Row, int]] = []
+        wholes: list[int | None] = []
+        late: list[str] = []
         for (_pk, _visits, used, start, end, *of), its in some:
             last = at if end is None else end
             if end is None:
@@ -190,14 +193,23 @@ def attendee_blocks(chosen: Filter, now: datetime) -> Iterator[Block]:
                 found = [one for one in found if one[1] == chosen.name]
             attended += found
             heads.append((_of(*of), len(found)))
-            presences += [percent_of(one[4] // SECOND, used) for one in found]
-            lates += [minutes((one[0] - start) // SECOND if one[0] - start > late_after else 0) for one in found]
+            wholes += [used] * len(found)
+            until = start + late_after
+            late += [minutes((one[0] - start) // SECOND) if one[0] > until else IN_TIME for one in found]
         if attended:
-            firsts, _keys, names, leaves, lengths, counts = zip(*attended, strict=True)
-            spent = minutes_of(length // SECOND for length in lengths)
-            shown = [name or NO_NAME for name in names]
-            rest = [shown, clock(firsts), clock(leaves), list(map(str, counts)), spent, presences, lates]
-            yield Block(rest, heads)
+            seconds = [one[4] // SECOND for one in attended]
+            yield Block(
+                [
+                    [" ".join(one[2].split()) or NO_NAME for one in attended],
+                    clock([one[0] for one in attended]),
+                    clock([one[3] for one in attended]),
+                    [str(one[5]) for one in attended],
+                    minutes_of(seconds),
+                    percents_of(seconds, wholes),
+                    late,
+                ],
+                heads,
+            )
 
 
 def _attended(visits: Iterable[Raw], last: int) -> list[Attended]:
@@ -223,7 +235,7 @@ def _attended(visits: Iterable[Raw], last: int) -> list[Attended]:
             first, stop = min(join for join, _ in spans), max(leave for _, leave in spans)
             name = next(visit[1] for visit in group if visit[2] == first)
             length = _length(spans)
-        found.append((first, key, " ".join(name.split()), stop, length, len(group)))
+        found.append((first, key, name, stop, length, len(group)))
     found.sort()
     return found
 

@@ -216,7 +216,8 @@ def test_many_minutes_are_written_as_one_is(lengths):
 
 @given(st.integers(0, 10**8), st.none() | st.integers(0, 10**8))
 def test_percents_are_written_alike_from_whole_numbers_and_from_a_share(part, whole):
-    assert csvtable.percent_of(part, whole) == csvtable.percent(part / whole if whole else None)
+    expected = csvtable.percent(part / whole if whole else None)
+    assert [csvtable.percent_of(part, whole), *csvtable.percents_of([part], [whole])] == [expected, expected]
 
 
 texts = st.text("=+-@\t\r\n,\"' \0a\u5468", max_size=4)
