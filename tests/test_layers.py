@@ -53,6 +53,7 @@ LAYERS = [
     ],
     ["reports.figures.booking", "reports.figures.series"],
     ["reports.csvtable"],
+    ["reports.longtables"],
     ["reports.exports"],
     ["reports.admin", "reports.apps", "reports.management.base"],
     ["reports.management.commands"],

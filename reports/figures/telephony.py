@@ -166,7 +166,7 @@ TELEPHONY_SORTS = {
 }
 
 
-NEWEST = ("-meeting__start_time", "-meeting", "place")
+NEWEST = ("-meeting__start_time", "-meeting_id", "place")
 
 
 def calls(chosen: Filter) -> TelephonyUsageQuerySet:
