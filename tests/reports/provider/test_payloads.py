@@ -740,7 +740,11 @@ USUAL_CALL = {
 }
 visit_fields = {"name": words, "user_name": words, "join_time": written | odd, "leave_time": written | odd}
 call_fields = {
-    **{"phone_number": words, "phoneNumber": words, "type": words, "start_time": written | odd, "end_time": odd},
+    "phone_number": words,
+    "phoneNumber": words,
+    "type": words,
+    "start_time": written | odd,
+    "end_time": odd,
     "duration": st.sampled_from([2, "3", 0, -1, None, "01:25", True, Decimal("1.5"), 10**12]),
     "total": st.sampled_from(
         [Decimal("0.12"), Decimal("0.1200000"), Decimal("1E+20"), Decimal("0.1234567"), "0.12", 1, None, "x", True]
