@@ -269,7 +269,7 @@ class RoomBook:
         """Names, e-mails and capacities from the provider's list of rooms; returns (new, changed, same)."""
         new = changed = same = 0
         told_of = {record.host_id: record for record in records}
-        kept = Room.objects.select_for_update().filter(host_id__in=told_of).order_by("host_id")
+        kept = Room.objects.select_for_update(no_key=True).filter(host_id__in=told_of).order_by("host_id")
         known = {room.host_id: room for room in kept}
         for host_id, record in sorted(told_of.items()):
             told = {
@@ -306,9 +306,13 @@ class RoomBook:
 
 
 def _lock(rows: QuerySet[Any]) -> None:
-    """Lock rows in their order. Where a database has no locks of rows, one transaction writes at a time."""
+    """Lock rows in their order. Where a database has no locks of rows, one transaction writes at a time.
+
+    no_key, here and elsewhere: a row that is only pointed to, as the rooms are by another worker's new meetings
+    when these are committed, is not waited for.
+    """
     if connection.features.has_select_for_update:
-        for _ in rows.select_for_update().values_list("pk").iterator():
+        for _ in rows.select_for_update(no_key=True).values_list("pk").iterator():
             pass
 
 
@@ -360,7 +364,7 @@ def _import_meetings(
         bulk.insert_rows(Participant, VISIT_COLUMNS, visit_rows)
         bulk.insert_rows(TelephonyUsage, CALL_COLUMNS, call_rows)
     if known:
-        rows = Meeting.objects.select_for_update(of=("self",)).filter(uuid__in=known).order_by("uuid")
+        rows = Meeting.objects.select_for_update(of=("self",), no_key=True).filter(uuid__in=known).order_by("uuid")
         for meeting in rows:
             record = batch[meeting.uuid]
             if _update(meeting, record, book, pull, now):
@@ -657,7 +661,7 @@ def _wake(outcome: Outcome, now: datetime) -> None:
     sleeping = TrackedNumber.objects.filter(number__in=outcome.fresh_numbers, lease_until=None).exclude(
         next_due_at__lte=now + SETTLING[0]
     )
-    for pk in list(sleeping.order_by("pk").select_for_update().values_list("pk", flat=True)):
+    for pk in list(sleeping.order_by("pk").select_for_update(no_key=True).values_list("pk", flat=True)):
         TrackedNumber.objects.filter(pk=pk).update(
             step=0, state=TrackedNumber.State.SETTLING, next_due_at=now + SETTLING[0]
         )
