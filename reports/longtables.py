@@ -19,11 +19,10 @@ from reports import intervals, rawrows
 from reports.csvtable import Block, LocalTime, Row, count, millionths, minutes, minutes_of, percents_of, truth
 from reports.fields import MoneyField
 from reports.figures import telephony, usage
-from reports.figures.attendance import LATE_AFTER
 from reports.filter import Filter
 from reports.models import Meeting, Participant, TelephonyUsage
 from reports.rawrows import MICROSECOND, SECOND, Instant, Raw, instant
-from reports.summaries import Summary
+from reports.summaries import LATE_AFTER, Summary
 from reports.text import fold, mask
 
 CURRENCY = "CNY"
