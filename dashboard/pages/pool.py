@@ -18,8 +18,9 @@ from dashboard.pages import base
 from dashboard.places import PLACES
 from dashboard.tables import Cell, Spec, Table
 from dashboard.templatetags import ledger
+from reports.courses import Hour
 from reports.figures import period, pool
-from reports.figures.pool import Hour, OfSize, Picture
+from reports.figures.pool import OfSize, Picture
 from reports.filter import Filter
 from reports.models import Meeting
 
@@ -121,7 +122,7 @@ def extra_table(seen: Picture) -> Table:
             Spec("occupied", _("Occupied rooms"), True),
         ]
     )
-    shown = seen.extras.needless[:ROWS]
+    shown = seen.extras.needless
     known = Meeting.objects.only("topic", "meeting_id", "uuid").in_bulk([one.use.pk for one in shown])
     rows = [
         tables.aligned(

@@ -11,9 +11,9 @@ from django.test import override_settings
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from reports import exports
+from reports import courses, exports
+from reports.courses import Use
 from reports.figures import occupancy, pool, usage
-from reports.figures.pool import Use
 from reports.filter import Filter
 from reports.models import Licence, Meeting, Room
 from reports.querysets import clock_hour
@@ -54,8 +54,8 @@ def seconds(draw: st.DrawFn) -> tuple[list[Use], int]:
     return sorted(uses), now
 
 
-def run_of(uses: list[Use], now: int) -> pool.Course:
-    return pool.course_of(uses, at(BEGIN), at(END), at(now))
+def run_of(uses: list[Use], now: int) -> courses.Course:
+    return courses.course_of(uses, at(BEGIN), at(END), at(now))
 
 
 def occupied(uses: list[Use], when: int) -> int:
@@ -229,7 +229,7 @@ def test_hours_of_the_clock_against_twenty_minutes_each(spans, place, now):
         for n, (a, length) in enumerate(spans)
         if a - 3 + length > 0
     )
-    run = pool.course_of(uses, begin, end, at_now)
+    run = courses.course_of(uses, begin, end, at_now)
     hours: dict[datetime, list[int]] = {}
     at = begin
     while at < end:
