@@ -58,8 +58,22 @@ def change(now: Number | None, before: Number | None) -> str:
     return f"{sign}{number_format(abs(rounded), decimal_pos=places, force_grouping=True)}%"
 
 
+MOST_POINTS = 100
+
+
+def _mean(values: Sequence[Number | None]) -> float | None:
+    known = [float(value) for value in values if value is not None]
+    return sum(known) / len(known) if known else None
+
+
 def spark(values: Sequence[Number | None]) -> str:
-    """Values as the points of a line within 100 × 24; unknown ones are passed over."""
+    """Values as the points of a line within 100 × 24; unknown ones are passed over.
+
+    Of more values than it has room for, each point is the mean of as many neighbours as it takes.
+    """
+    if len(values) > MOST_POINTS:
+        size = -(-len(values) // MOST_POINTS)
+        values = [_mean(values[start : start + size]) for start in range(0, len(values), size)]
     known = [(place, float(value)) for place, value in enumerate(values) if value is not None]
     if len(known) < 2:
         return ""

@@ -4,14 +4,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
-from typing import Any
+from itertools import pairwise
+from typing import Any, NamedTuple
 
 from django.utils.translation import gettext as _
 
 from dashboard.filters import link
 from dashboard.templatetags import ledger
 from reports.csvtable import hours as written_hours
-from reports.figures import telephony
+from reports.figures import telephony, usage
 from reports.figures.people import Person
 from reports.figures.period import month_end
 from reports.figures.usage import Totals
@@ -44,41 +45,84 @@ def _hours(seconds: int | None) -> float | None:
 Days = Sequence[tuple[date, Totals]]
 
 
-def _earlier(days: Days, before: Days) -> list[Totals]:
-    """The totals of the previous period beside those of this one, day by day."""
-    return [totals for _day, totals in before[: len(days)]]
+# As many bars as can be told apart and pointed at; of more days each has a week, of more weeks a month.
+MOST_BARS = 110
+
+
+class Bar(NamedTuple):
+    """One bar: the days it stands for, both included, their totals, and those of as many days before."""
+
+    first: date
+    last: date
+    totals: Totals
+    earlier: Totals | None
+
+
+def bars(days: Days, before: Days) -> tuple[str, list[Bar]]:
+    """The days of a period as bars, and what each of them is: "day", "week" or "month".
+
+    Weeks begin on Monday; the period's ends cut them. before: the previous period, as many days, or none.
+    """
+    step, starts = "day", list(range(len(days)))
+    if len(starts) > MOST_BARS:
+        step = "week"
+        starts = [place for place, (day, _totals) in enumerate(days) if not place or day.weekday() == 0]
+    if len(starts) > MOST_BARS:
+        step = "month"
+        starts = [place for place, (day, _totals) in enumerate(days) if not place or day.day == 1]
+    found = []
+    for start, end in pairwise([*starts, len(days)]):
+        part, past = days[start:end], before[start:end]
+        whole = usage.together(totals for _day, totals in part)
+        earlier = usage.together(totals for _day, totals in past) if past else None
+        found.append(Bar(part[0][0], part[-1][0], whole, earlier))
+    return step, found
+
+
+def _bar_name(bar: Bar, step: str) -> str:
+    if step == "month":
+        return ledger.month(bar.first)
+    return ledger.day(bar.first) if bar.first == bar.last else f"{ledger.day(bar.first)} – {ledger.day(bar.last)}"
+
+
+def _bar_label(bar: Bar, step: str) -> str:
+    return f"{bar.first:%Y-%m}" if step == "month" else bar.first.isoformat()
 
 
 def meetings_a_day(days: Days, before: Days, chosen: Filter, path: str, csv_url: str) -> Chart:
     """Meetings of each day, told apart by room of the pool and extra room; each bar leads to its meetings.
 
-    before: the days of the previous period to compare with, or none. path: the page that a bar leads to.
+    before: the days of the previous period to compare with, or none. path: the page that a bar leads to. Of a long
+    period a bar is a week or a month.
     """
-    labels = [day.isoformat() for day, _totals in days]
-    extra = [totals.extra for _day, totals in days]
+    step, found = bars(days, before)
+    extra = [one.totals.extra for one in found]
     # Where nothing says whether a room was an extra one, its meetings stand with the others; all of them are told.
-    regular = [totals.meetings - (totals.extra or 0) for _day, totals in days]
-    links = [link(path, chosen, first=day, last=day, compare=False) for day, _totals in days]
+    regular = [one.totals.meetings - (one.totals.extra or 0) for one in found]
+    links = [link(path, chosen, first=one.first, last=one.last, compare=False) for one in found]
     datasets: list[dict[str, Any]] = [
         {"label": _("in rooms of the pool"), "data": regular},
         {"label": _("in extra rooms"), "data": extra},
     ]
-    head = [_("Day"), _("In rooms of the pool"), _("In extra rooms"), _("All")]
+    heads = {"day": _("Day"), "week": _("Week"), "month": _("Month")}
+    head = [heads[step], _("In rooms of the pool"), _("In extra rooms"), _("All")]
     rows: list[list[Any]] = [
-        [ledger.day(day), ledger.count(one), ledger.count(two), ledger.count(totals.meetings)]
-        for (day, totals), one, two in zip(days, regular, extra, strict=True)
+        [_bar_name(one, step), ledger.count(inside), ledger.count(outside), ledger.count(one.totals.meetings)]
+        for one, inside, outside in zip(found, regular, extra, strict=True)
     ]
     if before:
-        earlier = [totals.meetings for totals in _earlier(days, before)]
+        earlier = [one.earlier.meetings if one.earlier else None for one in found]
         datasets.append({"label": _("previous period"), "data": earlier, "kind": "line", "tone": "muted"})
         head.append(_("Previous period"))
         rows = [[*row, ledger.count(value)] for row, value in zip(rows, earlier, strict=True)]
+    titles = {"day": _("Meetings a day"), "week": _("Meetings a week"), "month": _("Meetings a month")}
+    labels = [_bar_label(one, step) for one in found]
     return Chart(
         id="chart-meetings-a-day",
         kind="bar",
-        title=_("Meetings a day"),
+        title=titles[step],
         description=_("By the local day of their start. Choose a bar to see its meetings."),
-        data={"kind": "bar", "axis": "day", "stacked": True, "labels": labels, "datasets": datasets, "links": links},
+        data={"kind": "bar", "axis": step, "stacked": True, "labels": labels, "datasets": datasets, "links": links},
         table_head=head,
         table_rows=rows,
         csv_url=csv_url,
@@ -87,26 +131,29 @@ def meetings_a_day(days: Days, before: Days, chosen: Filter, path: str, csv_url:
 
 
 def used_hours_a_day(days: Days, before: Days, chosen: Filter, path: str, csv_url: str) -> Chart:
-    """Hours that rooms were used each day; a day whose meetings were all unreported has no bar."""
-    labels = [day.isoformat() for day, _totals in days]
-    links = [link(path, chosen, first=day, last=day, compare=False) for day, _totals in days]
+    """Hours that rooms were used each day; a day whose meetings were all unreported has no bar. In, out: as above."""
+    step, found = bars(days, before)
+    labels = [_bar_label(one, step) for one in found]
+    links = [link(path, chosen, first=one.first, last=one.last, compare=False) for one in found]
     datasets: list[dict[str, Any]] = [
-        {"label": _("used hours"), "data": [_hours(totals.used_seconds) for _day, totals in days], "tone": 3}
+        {"label": _("used hours"), "data": [_hours(one.totals.used_seconds) for one in found], "tone": 3}
     ]
-    head = [_("Day"), _("Used hours")]
-    rows: list[list[Any]] = [[ledger.day(day), ledger.hours2(totals.used_seconds)] for day, totals in days]
+    heads = {"day": _("Day"), "week": _("Week"), "month": _("Month")}
+    head = [heads[step], _("Used hours")]
+    rows: list[list[Any]] = [[_bar_name(one, step), ledger.hours2(one.totals.used_seconds)] for one in found]
     if before:
-        earlier = _earlier(days, before)
-        data = [_hours(totals.used_seconds) for totals in earlier]
+        earlier = [one.earlier.used_seconds if one.earlier else None for one in found]
+        data = [_hours(seconds) for seconds in earlier]
         datasets.append({"label": _("previous period"), "data": data, "kind": "line", "tone": "muted"})
         head.append(_("Previous period"))
-        rows = [[*row, ledger.hours2(totals.used_seconds)] for row, totals in zip(rows, earlier, strict=True)]
+        rows = [[*row, ledger.hours2(seconds)] for row, seconds in zip(rows, earlier, strict=True)]
+    titles = {"day": _("Used hours a day"), "week": _("Used hours a week"), "month": _("Used hours a month")}
     return Chart(
         id="chart-used-hours-a-day",
         kind="bar",
-        title=_("Used hours a day"),
+        title=titles[step],
         description=_("Time in which at least one visitor was in the meeting."),
-        data={"kind": "bar", "axis": "day", "labels": labels, "datasets": datasets, "links": links, "unit": _("h")},
+        data={"kind": "bar", "axis": step, "labels": labels, "datasets": datasets, "links": links, "unit": _("h")},
         table_head=head,
         table_rows=rows,
         csv_url=csv_url,

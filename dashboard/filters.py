@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
@@ -214,6 +214,18 @@ def _whole(query: QueryDict, name: str, least: int, most: int) -> int | None:
     return int(value)
 
 
+class _Wanted:
+    """A filter with changes, to be read."""
+
+    __slots__ = ("_changes", "_chosen")
+
+    def __init__(self, chosen: Filter, changes: Mapping[str, Any]) -> None:
+        self._chosen, self._changes = chosen, changes
+
+    def __getattr__(self, name: str) -> Any:
+        return self._changes[name] if name in self._changes else getattr(self._chosen, name)
+
+
 def to_query(chosen: Filter, **changes: Any) -> str:
     """The query string of a filter, with changes; the inverse of `parse`. Defaults are left out.
 
@@ -223,7 +235,8 @@ def to_query(chosen: Filter, **changes: Any) -> str:
         changes["page"] = 1
     if {"first", "last"} & changes.keys():
         changes.setdefault("period", "")
-    wanted = replace(chosen, **changes)
+    # No Filter is made of it: a page writes some hundreds of addresses, and that is most of what one costs.
+    wanted = _Wanted(chosen, changes)
     parts: list[tuple[str, str]] = []
     if wanted.period:
         if wanted.period != period.DEFAULT:

@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+from django.core.paginator import Paginator
 
 from dashboard import filters
 from reports.filter import Filter
@@ -96,6 +98,15 @@ def columns(path: str, chosen: Filter, specs: Sequence[Spec], default: str) -> l
             )
         )
     return found
+
+
+class Counted(Paginator):  # type: ignore[type-arg]
+    """Pages of rows whose number is known without counting them."""
+
+    def __init__(self, rows: Any, count: int, rows_a_page: int) -> None:
+        super().__init__(rows, rows_a_page)
+        # Where Django's own, which it counts once, would stand.
+        self.__dict__["count"] = count
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,64 +1,172 @@
-"""Many new rows at once, by the driver's own executemany.
+"""Many new rows at once, by the shortest way: some rows a statement on SQLite, COPY on PostgreSQL.
 
 Django's bulk_create builds one long statement and asks every field of every row how to prepare itself;
 for the rows of an import that costs several times what the database does. The values are the same.
+Rows are prepared column by column: what a column needs is decided once.
 """
 
+import json
+import sqlite3
 from collections.abc import Callable, Iterable, Sequence
-from datetime import UTC, date, datetime
+from datetime import date
+from itertools import chain
 from typing import Any
 
 from django.db import connection, models
 
 from reports.fields import MoneyField
+from reports.moments import spelt
+
+Prepare = Callable[[Sequence[Any]], Iterable[Any]]
 
 
-def _moment_as_text(value: datetime | None) -> str | None:
-    """As Django writes it into SQLite: UTC without saying so."""
-    return None if value is None else value.astimezone(UTC).replace(tzinfo=None).isoformat(" ")
+def _each(prepare: Callable[[Any], Any]) -> Prepare:
+    return lambda column: [None if value is None else prepare(value) for value in column]
 
 
-def _day_as_text(value: date | None) -> str | None:
-    return None if value is None else value.isoformat()
+_MOMENTS = _each(spelt)  # as Django writes it into SQLite: UTC without saying so
+_DAYS = _each(date.isoformat)
 
 
-def _preparer(field: "models.Field[Any, Any]") -> Callable[[Any], Any] | None:
-    """How a value of this field is handed to the driver; None: as it is."""
+def _preparer(field: "models.Field[Any, Any]") -> Prepare | None:
+    """How a column of this field is handed to SQLite's driver, or written as JSON; None: as it is."""
     if isinstance(field, MoneyField):
-        return field.get_prep_value
-    if connection.vendor == "sqlite":
-        if isinstance(field, models.DateTimeField):
-            return _moment_as_text
-        if isinstance(field, models.DateField):
-            return _day_as_text
+        return _each(field.get_prep_value)
+    if isinstance(field, models.DateTimeField):
+        return _MOMENTS
+    if isinstance(field, models.DateField):
+        return _DAYS
     return None
 
 
-def insert(model: type[models.Model], objects: Iterable[models.Model], *, skip_existing: bool = False) -> None:
-    """Insert unsaved objects; their ids are not set. skip_existing: leave out those whose key is there."""
-    names = [field.attname for field in model._meta.concrete_fields if not field.primary_key]
-    rows = ([getattr(item, name) for name in names] for item in objects)
-    insert_rows(model, names, rows, skip_existing=skip_existing)
-
-
-def insert_rows(
-    model: type[models.Model], names: Sequence[str], rows: Iterable[list[Any]], *, skip_existing: bool = False
-) -> None:
+def insert_rows(model: type[models.Model], names: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     """Insert rows of values in the order of `names` (attribute names of the model's columns)."""
-    fields = {field.attname: field for field in model._meta.concrete_fields}
-    prepared = [(place, prepare) for place, name in enumerate(names) if (prepare := _preparer(fields[name]))]
-    values = []
-    for row in rows:
-        for place, prepare in prepared:
-            row[place] = prepare(row[place])
-        values.append(row)
-    if not values:
+    columns = list(zip(*rows, strict=True))
+    if not columns:
         return
-    quote = connection.ops.quote_name
-    columns = ", ".join(quote(fields[name].column or name) for name in names)
-    marks = ", ".join(["%s"] * len(names))
-    conflict = " ON CONFLICT DO NOTHING" if skip_existing else ""
-    # Only names of our own models are in the text; every value is bound.
-    statement = f"INSERT INTO {quote(model._meta.db_table)} ({columns}) VALUES ({marks}){conflict}"  # noqa: S608
+    fields = _fields(model, names)
+    if connection.vendor == "postgresql":
+        _copy(model, fields, columns)
+        return
+    _insert(f"INSERT INTO {_table(model)} ({_columns(fields)})", "", fields, columns)
+
+
+def insert_missing(model: type[models.Model], names: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Insert rows as `insert_rows` does, one statement for many, leaving out those that are there already."""
+    if columns := list(zip(*rows, strict=True)):
+        fields = _fields(model, names)
+        _insert(f"INSERT INTO {_table(model)} ({_columns(fields)})", "ON CONFLICT DO NOTHING", fields, columns)
+
+
+def insert_new(model: type[models.Model], names: Sequence[str], rows: Iterable[Sequence[Any]], key: str) -> None:
+    """Insert rows as `insert_rows` does, leaving out those whose `key`, a unique column, is there already.
+
+    The rows come in the order of their keys: of two workers that insert the same ones, the second waits for the
+    first, and they never wait in a circle.
+    """
+    columns = list(zip(*rows, strict=True))
+    if not columns:
+        return
+    fields = _fields(model, names)
+    into = f"INSERT INTO {_table(model)} ({_columns(fields)})"
+    unless = f"ON CONFLICT ({connection.ops.quote_name(key)}) DO NOTHING"
+    if connection.vendor != "postgresql":
+        _insert(into, unless, fields, columns)
+        return
+    # COPY knows no conflicts. One JSON text is one parameter, and the server reads it into rows of the table.
+    held = [field.column for field in fields]
+    told = [dict(zip(held, row, strict=True)) for row in zip(*_prepared(fields, columns), strict=True)]
+    source = f"json_populate_recordset(NULL::{_table(model)}, %s::json)"
     with connection.cursor() as cursor:
-        cursor.executemany(statement, values)
+        cursor.execute(
+            f"{into} SELECT {_columns(fields)} FROM {source} {unless}",  # noqa: S608
+            [json.dumps(told, ensure_ascii=False)],
+        )
+
+
+def _fields(model: type[models.Model], names: Sequence[str]) -> "list[models.Field[Any, Any]]":
+    known = {field.attname: field for field in model._meta.concrete_fields}
+    return [known[name] for name in names]
+
+
+# Only names of our own models are in the text of a statement; every value is bound.
+
+
+def _table(model: type[models.Model]) -> str:
+    return connection.ops.quote_name(model._meta.db_table)
+
+
+def _columns(fields: "Sequence[models.Field[Any, Any]]") -> str:
+    return ", ".join(connection.ops.quote_name(field.column or field.attname) for field in fields)
+
+
+def _prepared(fields: "Sequence[models.Field[Any, Any]]", columns: Sequence[Sequence[Any]]) -> list[Iterable[Any]]:
+    return [
+        column if (prepare := _preparer(field)) is None else prepare(column)
+        for field, column in zip(fields, columns, strict=True)
+    ]
+
+
+MOST_ROWS = 1024  # a statement
+
+
+def _insert(
+    into: str, unless: str, fields: "Sequence[models.Field[Any, Any]]", columns: Sequence[Sequence[Any]]
+) -> None:
+    """Many rows a statement: half the time of one row a statement, which is what executemany does.
+
+    And while a statement runs, other threads do: the next answer is read meanwhile.
+    """
+    rows = list(zip(*_prepared(fields, columns), strict=True))
+    # The driver's own marks: with Django's, every statement would be written anew.
+    marks = f"({', '.join('?' * len(fields))})"
+    done = 0
+    with connection.cursor() as cursor:
+        most = connection.connection.getlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER) // len(fields)
+        while left := len(rows) - done:
+            # Powers of two: the driver keeps a handful of statements and prepares none twice.
+            size = 1 << min(left, most, MOST_ROWS).bit_length() - 1
+            values = list(chain.from_iterable(rows[done : done + size]))
+            cursor.execute(f"{into} VALUES {', '.join([marks] * size)} {unless}", values)
+            done += size
+
+
+# COPY --------------------------------------------------------------------------------------------------
+
+NULL = "\\N"
+_ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
+
+
+def _copy(
+    model: type[models.Model], fields: "Sequence[models.Field[Any, Any]]", columns: Sequence[Sequence[Any]]
+) -> None:
+    written = [_copied(field, column) for field, column in zip(fields, columns, strict=True)]
+    lines = "\n".join(map("\t".join, zip(*written, strict=True)))
+    # psycopg's own errors become Django's, as those of every other statement.
+    with (
+        connection.wrap_database_errors,
+        connection.cursor() as cursor,
+        cursor.copy(f"COPY {_table(model)} ({_columns(fields)}) FROM STDIN") as copy,
+    ):
+        copy.write(f"{lines}\n")
+
+
+def _copied(field: "models.Field[Any, Any]", column: Sequence[Any]) -> list[str]:
+    """A column in the text format of COPY."""
+    if isinstance(field, models.DateTimeField):
+        return [NULL if value is None else f"{spelt(value)}+00" for value in column]
+    if isinstance(field, models.CharField | models.TextField):
+        if None in column:
+            return [NULL if value is None else value.translate(_ESCAPES) for value in column]
+        together = "".join(column)
+        if any(special in together for special in "\\\t\n\r"):
+            return [value.translate(_ESCAPES) for value in column]
+        return list(column)
+    prepare = field.get_prep_value if isinstance(field, MoneyField) else None
+    return [NULL if value is None else str(prepare(value) if prepare else value) for value in column]
+
+
+def is_conflict(error: Exception) -> bool:
+    """Whether a transaction failed only because of another one at the same time, so that it can be tried again."""
+    # Deadlock, serialisation failure.
+    return getattr(error.__cause__, "sqlstate", None) in {"40P01", "40001"}

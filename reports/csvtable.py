@@ -6,11 +6,13 @@ Rows are streamed: memory does not grow with their number.
 import codecs
 import csv
 import io
-from collections.abc import Callable, Iterator, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
-from itertools import islice
+from itertools import chain, islice, repeat
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from reports.fields import tidy
@@ -18,14 +20,43 @@ from reports.filter import Filter
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
+# What a spreadsheet takes for the end of a cell or of a line stands in quotes.
+QUOTED = re.compile(r'[",\r\n]')
+# And, of values with a NUL between each two, what would be run.
+GUARDED = re.compile(r'[",\r\n]|(?:^|\0)[=+\-@\t\r]')
+PIECE = 500  # rows, some ten kilobytes, that are handed over at a time
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+# Minutes and seconds of an hour.
+CLOCK = [f"{minute:02}:{second:02}" for minute in range(60) for second in range(60)]
+
+# Tenths: of the minutes of four hours, of percents.
+TENTHS = [f"{found // 10}.{found % 10}" for found in range(2400)]
+
 Row = tuple[str, ...]
+
+
+class Block(NamedTuple):
+    """Some rows of a table, in their order, column by column.
+
+    columns: all of one length. heads: what some rows have before them in common, each with how many rows those
+    are; no heads: the columns are the whole.
+    """
+
+    columns: Sequence[Sequence[str]]
+    heads: Sequence[tuple[Row, int]] = ()
+
+    def rows(self) -> Iterator[Row]:
+        heads = chain.from_iterable(repeat(head, times) for head, times in self.heads) if self.heads else repeat(())
+        return (head + rest for head, rest in zip(heads, zip(*self.columns, strict=True), strict=False))
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
     """One CSV table: its name, its columns in order, the columns that hold free text, and its rows.
 
-    whole: where no days are given it holds everything, not the usual days.
+    whole: where no days are given it holds everything, not the usual days. blocks: the same rows in blocks, of
+    tables so long that a row must not cost much.
     """
 
     name: str
@@ -34,6 +65,17 @@ class Table:
     sorts: frozenset[str]
     rows: Callable[[Filter, datetime], Iterator[Row]]
     whole: bool = False
+    blocks: Callable[[Filter, datetime], Iterator[Block]] | None = None
+
+
+def rows_of(blocks: Callable[[Filter, datetime], Iterator[Block]]) -> Callable[[Filter, datetime], Iterator[Row]]:
+    """Blocks row by row."""
+
+    def rows(chosen: Filter, now: datetime) -> Iterator[Row]:
+        for block in blocks(chosen, now):
+            yield from block.rows()
+
+    return rows
 
 
 # How values are written: "" is unknown ---------------------------------------------------------------
@@ -49,6 +91,12 @@ def minutes(seconds: int | None) -> str:
         return ""
     found = (seconds + 3) // 6
     return f"{found // 10}.{found % 10}"
+
+
+def minutes_of(column: Iterable[int]) -> list[str]:
+    """`minutes` of many."""
+    known, least = TENTHS, len(TENTHS)
+    return [known[found] if (found := (seconds + 3) // 6) < least else minutes(seconds) for seconds in column]
 
 
 def hours(seconds: int | None) -> str:
@@ -87,33 +135,59 @@ def moment(value: datetime | None, zone: ZoneInfo) -> str:
 
 
 class LocalTime:
-    """`moment` for many of them, of rows as the driver gives them: aware, or naive UTC.
+    """`moment` for many of them, in whole microseconds since 1970 (see rawrows.py).
 
-    An offset is asked for once a quarter of an hour: clocks are set at such times only.
+    The zone is asked once a quarter of an hour: clocks are set at such times only. Some thousand quarters are
+    remembered, for which it is enough that neighbouring rows lie near each other.
     """
 
     def __init__(self, zone: ZoneInfo) -> None:
         self._zone = zone
-        self._offsets: dict[int, tuple[timedelta, str]] = {}
+        self._quarters: dict[int, tuple[str, int, str]] = {}
 
-    def __call__(self, value: datetime | None) -> str:
-        if value is None:
-            return ""
-        if value.tzinfo is not None:
-            value = value.astimezone(UTC).replace(tzinfo=None)
-        quarter = value.toordinal() * 96 + value.hour * 4 + value.minute // 15
-        found = self._offsets.get(quarter)
-        if found is None:
-            local = value.replace(tzinfo=UTC).astimezone(self._zone)
-            suffix = local.isoformat("T", "seconds")[19:]
-            found = self._offsets[quarter] = (local.utcoffset() or timedelta(), suffix)
-        offset, suffix = found
-        return (value + offset).isoformat("T", "seconds") + suffix
+    def __call__(self, values: Iterable[int | None]) -> list[str]:
+        """A column of them."""
+        known, clock = self._quarters, CLOCK
+        found = []
+        for value in values:
+            if value is None:
+                found.append("")
+                continue
+            quarter, rest = divmod(value, 900_000_000)
+            hour, begin, offset = known.get(quarter) or self._asked(quarter)
+            found.append(f"{hour}{clock[begin + rest // 1_000_000]}{offset}")
+        return found
+
+    def _asked(self, quarter: int) -> tuple[str, int, str]:
+        """The local day and hour, the seconds of that hour at which the quarter begins, and the offset."""
+        local = (EPOCH + timedelta(minutes=15 * quarter)).astimezone(self._zone)
+        text = local.isoformat("T", "seconds")
+        if len(self._quarters) >= 10_000:
+            self._quarters.clear()
+        found = self._quarters[quarter] = (text[:14], local.minute * 60 + local.second, text[19:])
+        return found
 
 
 def percent(share: float | None) -> str:
     """A share as a percentage with one decimal."""
     return "" if share is None else tenths(Decimal(repr(share)) * 100)
+
+
+def percent_of(part: int, whole: int | None) -> str:
+    """`percent` of part ÷ whole (neither negative), in whole numbers; of nothing it is unknown."""
+    if not whole:
+        return ""
+    found = (2000 * part + whole) // (2 * whole)
+    return f"{found // 10}.{found % 10}"
+
+
+def percents_of(parts: Iterable[int], wholes: Iterable[int | None]) -> list[str]:
+    """`percent_of` of many."""
+    known, least = TENTHS, len(TENTHS)
+    return [
+        known[found] if whole and (found := (2000 * part + whole) // (2 * whole)) < least else percent_of(part, whole)
+        for part, whole in zip(parts, wholes, strict=True)
+    ]
 
 
 # The one writer ----------------------------------------------------------------------------------------
@@ -125,17 +199,56 @@ def write(table: Table, chosen: Filter, now: datetime, *, bom: bool = True, raw:
     bom: begin with a byte order mark, without which Excel takes UTF-8 for something else. raw: leave
     texts as they are; else one that a spreadsheet would run as a formula gets a leading apostrophe.
     """
+    first = io.StringIO()
+    csv.writer(first, lineterminator="\r\n").writerow(table.columns)
+    yield (codecs.BOM_UTF8 if bom else b"") + first.getvalue().encode()
+    if table.blocks is not None:
+        yield from _in_blocks(table, table.blocks(chosen, now), raw=raw)
+    else:
+        yield from _in_rows(table, table.rows(chosen, now), raw=raw)
+
+
+def _in_rows(table: Table, rows: Iterator[Row], *, raw: bool) -> Iterator[bytes]:
     guarded = [place for place, column in enumerate(table.columns) if column in table.texts and not raw]
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\r\n")
-    writer.writerow(table.columns)
-    yield (codecs.BOM_UTF8 if bom else b"") + buffer.getvalue().encode()
-    rows = table.rows(chosen, now)
     while chunk := list(islice(rows, 200)):
-        buffer.seek(0)
-        buffer.truncate()
-        writer.writerows([_without_formulas(row, guarded) for row in chunk])
+        buffer = io.StringIO()
+        csv.writer(buffer, lineterminator="\r\n").writerows([_without_formulas(row, guarded) for row in chunk])
         yield buffer.getvalue().encode()
+
+
+def _in_blocks(table: Table, blocks: Iterator[Block], *, raw: bool) -> Iterator[bytes]:
+    """The same text column by column. Only texts can need quotes or a guard: all else is made of plain signs."""
+    cells = _quoted if raw else _guarded
+    texts = [column in table.texts for column in table.columns]
+    for columns, heads in blocks:
+        rest = texts[len(texts) - len(columns) :]
+        ready: list[Iterable[str]] = []
+        if heads:
+            begins = [(",".join(cells(head)), times) for head, times in heads]
+            ready.append(chain.from_iterable(repeat(begin, times) for begin, times in begins))
+        ready += [cells(column) if text else column for column, text in zip(columns, rest, strict=True)]
+        lines = map(",".join, zip(*ready, strict=True))
+        while piece := list(islice(lines, PIECE)):
+            piece.append("")
+            yield "\r\n".join(piece).encode()
+
+
+def _quoted(values: Sequence[str]) -> Sequence[str]:
+    """Values as `csv.writer` writes them among others."""
+    if not QUOTED.search("\0".join(values)):  # as nearly always; to look once is much quicker
+        return values
+    return [_cell(value) for value in values]
+
+
+def _guarded(values: Sequence[str]) -> Sequence[str]:
+    """The same with an apostrophe before whatever a spreadsheet would run."""
+    if not GUARDED.search("\0".join(values)):
+        return values
+    return [_cell(f"'{value}" if value.startswith(FORMULA) else value) for value in values]
+
+
+def _cell(value: str) -> str:
+    return '"' + value.replace('"', '""') + '"' if QUOTED.search(value) else value
 
 
 def _without_formulas(row: Row, places: Sequence[int]) -> Row:

@@ -3,36 +3,29 @@
 A screen's table and its CSV ask the same functions of `figures`.
 """
 
-import dataclasses
 from collections.abc import Iterator
 from datetime import datetime
-from itertools import islice
-from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
-from django.db.models import F, QuerySet
 
-from reports import rawrows
+from reports import longtables
 from reports.csvtable import (
-    LocalTime,
     Row,
     Table,
     count,
     file_name,
     hours,
-    millionths,
     minutes,
     moment,
     money,
     percent,
-    truth,
+    rows_of,
     write,
 )
 from reports.figures import (
     booking,
     occupancy,
-    people,
     pool,
     reconciliation,
     room_usage,
@@ -43,16 +36,11 @@ from reports.figures import (
 from reports.figures.reconciliation import Figures, Line
 from reports.figures.usage import Totals
 from reports.filter import Filter
-from reports.models import Meeting, Participant, Room
-from reports.summaries import Summary, stay_span
-from reports.text import mask
+from reports.longtables import CURRENCY, NO_NAME
+from reports.models import Room
 
 __all__ = ["TABLES", "Table", "file_name", "write"]
 
-CURRENCY = "CNY"
-CHUNK = 1000
-# Of a meeting's attendees without a name. Never blank: blank is unknown.
-NO_NAME = "(no name)"
 ALL_ROOMS = "(all rooms)"
 NOT_ASKED = "not asked"
 # As the CSV names them, whatever the language of the page.
@@ -61,100 +49,6 @@ WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", 
 
 def _room(room: Room | None) -> tuple[str, str]:
     return (room.host_id, room.known_name) if room else ("", "")
-
-
-def _of(meeting: Meeting) -> Row:
-    """The columns that say which meeting a row belongs to."""
-    return (meeting.uuid, *_room(meeting.room), meeting.meeting_id, meeting.topic)
-
-
-def _of_columns(prefix: str) -> list[str]:
-    """The same as a query gives them to `_of_row`."""
-    return [f"{prefix}{name}" for name in ("uuid", "room__host_id", "room__label", "room__name", "meeting_id", "topic")]
-
-
-def _of_row(uuid: str, host_id: str | None, label: str | None, name: str | None, number: str, topic: str) -> Row:
-    return (uuid, host_id or "", label or name or "", number, topic)
-
-
-KEPT = [field.name for field in dataclasses.fields(Summary)]
-
-
-def _meeting_rows(chosen: Filter, now: datetime) -> Iterator[Row]:
-    clock = LocalTime(ZoneInfo(settings.TIME_ZONE))
-    columns = [*_of_columns(""), "pk", "start_time", "end_time", "duration", "is_extra", *KEPT]
-    stream = rawrows.stream(usage.meetings(chosen).select_related(None).values_list(*columns))
-    while chunk := list(islice(stream, CHUNK)):
-        # Of what runs, the figures are those of this moment.
-        running = Meeting.objects.filter(pk__in=[row[6] for row in chunk if row[8] is None])
-        live = usage.live_summaries(list(running), now)
-        for row in chunk:
-            pk, start, end, booked, extra = row[6:11]
-            figures = live.get(pk) or Summary(*row[11:])
-            cost = money(figures.call_cost) if pk in live else millionths(row[11 + KEPT.index("call_cost")])
-            yield (
-                *_of_row(*row[:6]),
-                clock(start),
-                clock(end),
-                figures.state,
-                minutes(booked),
-                minutes(figures.open_seconds),
-                minutes(figures.used_seconds),
-                count(figures.attendees),
-                count(figures.visits),
-                count(figures.peak_attendees),
-                minutes(figures.attendee_seconds),
-                truth(extra),
-                count(figures.calls),
-                minutes(figures.call_seconds),
-                cost,
-                CURRENCY,
-            )
-
-
-def _participant_rows(chosen: Filter, now: datetime) -> Iterator[Row]:
-    clock = LocalTime(ZoneInfo(settings.TIME_ZONE))
-    rows = Participant.objects.matching(chosen)
-    rows = _sorted(rows, chosen.sort, PARTICIPANT_SORTS, ("-meeting__start_time", "-meeting", "place"))
-    columns = [*_of_columns("meeting__"), "meeting__end_time", "name", "join_time", "leave_time"]
-    at = rawrows.moment(now)
-    for *of, end, name, join, leave in rawrows.stream(rows.values_list(*columns)):
-        start, stop = stay_span(join, leave, end, at)
-        yield (*_of_row(*of), name, clock(join), clock(leave), minutes(int((stop - start).total_seconds())))
-
-
-def _attendee_rows(chosen: Filter, now: datetime) -> Iterator[Row]:
-    zone = ZoneInfo(settings.TIME_ZONE)
-    for meeting, presence in people.attended(chosen, now):
-        attendee, late = presence.attendee, presence.late
-        yield (
-            *_of(meeting),
-            attendee.name or NO_NAME,
-            moment(attendee.first_join, zone),
-            moment(attendee.last_leave, zone),
-            count(attendee.visits),
-            minutes(attendee.seconds),
-            percent(presence.share),
-            minutes(int(late.total_seconds()) if late else 0),
-        )
-
-
-def _telephony_rows(chosen: Filter, now: datetime) -> Iterator[Row]:
-    clock = LocalTime(ZoneInfo(settings.TIME_ZONE))
-    call = ("phone_number", "country", "type", "start_time", "end_time", "duration", "total")
-    rows = telephony.calls(chosen).select_related(None).values_list(*_of_columns("meeting__"), *call)
-    for *of, number, country, kind, start, end, length, total in rawrows.stream(rows):
-        yield (
-            *_of_row(*of),
-            mask(number) if chosen.masked else number,
-            country,
-            kind,
-            clock(start),
-            clock(end),
-            minutes(length),
-            millionths(total),
-            CURRENCY,
-        )
 
 
 def _hours(totals: Totals) -> Row:
@@ -297,7 +191,7 @@ def _booked_rows(chosen: Filter, now: datetime) -> Iterator[Row]:
 
 
 def _series_rows(chosen: Filter, now: datetime) -> Iterator[Row]:
-    clock = LocalTime(ZoneInfo(settings.TIME_ZONE))
+    zone = ZoneInfo(settings.TIME_ZONE)
     for found in series.attendance(series.every(chosen), chosen, now):
         of = found.series
         for one in found.members:
@@ -316,30 +210,10 @@ def _series_rows(chosen: Filter, now: datetime) -> Iterator[Row]:
                 percent(one.mean_share),
                 count(one.late),
                 count(one.left_early),
-                clock(one.first_join),
-                clock(one.last_leave),
+                moment(one.first_join, zone),
+                moment(one.last_leave, zone),
             )
 
-
-Q = TypeVar("Q", bound="QuerySet[Any]")
-
-
-def _sorted(rows: Q, sort: str, columns: dict[str, str], default: tuple[str, ...]) -> Q:
-    if not sort:
-        return rows.order_by(*default)
-    key = F(columns[sort.removeprefix("-")])
-    order = key.desc(nulls_last=True) if sort.startswith("-") else key.asc(nulls_last=True)
-    return rows.order_by(order, *default)
-
-
-_MEETING_PART = {
-    "uuid": "meeting__uuid",
-    "host_id": "meeting__room__host_id",
-    "room": "meeting__room__name",
-    "meeting_id": "meeting__meeting_id",
-    "topic": "meeting__search",
-}
-PARTICIPANT_SORTS = _MEETING_PART | {"name": "name_key", "join_time": "join_time", "leave_time": "leave_time"}
 
 MEETING_COLUMNS = ("uuid", "host_id", "room", "meeting_id", "topic")
 MEETING_TEXTS = frozenset(MEETING_COLUMNS)
@@ -366,14 +240,16 @@ MEETINGS = Table(
     ),
     MEETING_TEXTS,
     frozenset(usage.MEETING_SORTS),
-    _meeting_rows,
+    rows_of(longtables.meeting_blocks),
+    blocks=longtables.meeting_blocks,
 )
 PARTICIPANTS = Table(
     "participants",
     (*MEETING_COLUMNS, "name", "join_time", "leave_time", "minutes"),
     MEETING_TEXTS | {"name"},
-    frozenset(PARTICIPANT_SORTS),
-    _participant_rows,
+    frozenset(longtables.PARTICIPANT_SORTS),
+    rows_of(longtables.participant_blocks),
+    blocks=longtables.participant_blocks,
 )
 TELEPHONY = Table(
     "telephony",
@@ -390,7 +266,8 @@ TELEPHONY = Table(
     ),
     MEETING_TEXTS | {"phone_number", "type"},
     frozenset(telephony.TELEPHONY_SORTS),
-    _telephony_rows,
+    rows_of(longtables.telephony_blocks),
+    blocks=longtables.telephony_blocks,
 )
 ATTENDEES = Table(
     "attendees",
@@ -405,8 +282,9 @@ ATTENDEES = Table(
         "late_minutes",
     ),
     MEETING_TEXTS | {"name"},
-    frozenset(_MEETING_PART),
-    _attendee_rows,
+    frozenset(longtables.MEETING_SORTS),
+    rows_of(longtables.attendee_blocks),
+    blocks=longtables.attendee_blocks,
 )
 ROOMS = Table(
     "rooms",

@@ -6,14 +6,19 @@ after a crash either both are there or neither.
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+import logging
+import random
+import time
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from itertools import chain
+from operator import itemgetter
+from typing import Any, NamedTuple
 
-from django.db import transaction
-from django.db.models import F
+from django.db import OperationalError, connection, transaction
+from django.db.models import F, QuerySet
 
 from reports import bulk, search, summaries
 from reports.models import (
@@ -27,6 +32,7 @@ from reports.models import (
     TelephonyUsage,
     TrackedNumber,
 )
+from reports.moments import spelt
 from reports.provider.payloads import (
     Call,
     LicenceRecord,
@@ -40,6 +46,12 @@ from reports.provider.payloads import (
 )
 from reports.schedule import SETTLING
 from reports.text import fold
+
+logger = logging.getLogger(__name__)
+
+# How often a page is tried while another worker's transaction stands against it, and how long is waited at most.
+TRIES = 5
+WAIT = 0.1
 
 FACTS = (
     "room_id",
@@ -89,6 +101,10 @@ def import_page(records: Iterable[Record], pull: Pull, now: datetime, *, piece: 
 
     In: records of either shape, `now` (UTC), and `piece`: the piece of work they were asked for.
     Out: what happened. Errors: those of the database, and then nothing of the page is kept.
+
+    Rows are locked and inserted in an order that is the same for all workers: first the rooms, then the meetings,
+    then the rejected records, of each those that are there and then those that are new, by their keys. Should two
+    workers stand against each other all the same, the page is tried again.
     """
     # A page may hold a record twice when records shift while it is paged: each after the other.
     rounds: list[dict[str, MeetingRecord]] = []
@@ -107,20 +123,42 @@ def import_page(records: Iterable[Record], pull: Pull, now: datetime, *, piece: 
                 unreadable.append(record)
             case NoReport():
                 pass
+    for attempt in range(1, TRIES + 1):
+        try:
+            return _import(rounds, rooms, unreadable, pull, now, piece, pages)
+        except OperationalError as error:
+            # Inside somebody else's transaction nothing can be tried again: all of it has failed.
+            if attempt == TRIES or connection.in_atomic_block or not bulk.is_conflict(error):
+                raise
+            logger.warning("a page stood against another worker's and is tried again (%d)", attempt)
+            time.sleep(random.uniform(0, WAIT * 2**attempt))
+    raise AssertionError
+
+
+def _import(
+    rounds: Sequence[Mapping[str, MeetingRecord]],
+    rooms: Sequence[RoomRecord],
+    unreadable: Sequence[Unreadable],
+    pull: Pull,
+    now: datetime,
+    piece: str,
+    pages: int,
+) -> Outcome:
+    """One try of `import_page`: one transaction."""
     outcome = Outcome()
     with transaction.atomic():
-        book = RoomBook()
+        book = RoomBook({host_id for batch in rounds for record in batch.values() if (host_id := record.host_id)})
         if rooms:
             counts = book.learn(rooms)
             if pull.source == Pull.Kind.ROOMS or not rounds:
                 outcome.new, outcome.changed, outcome.same = counts
+        book.make_missing(chain.from_iterable(batch.values() for batch in rounds))
         for batch in rounds:
             _import_meetings(batch, book, pull, now, outcome)
         if outcome.new or outcome.changed:
             search.keep(record for batch in rounds for record in batch.values())
-        _reject(unreadable, pull, now, piece, outcome)
+        _reject(unreadable, list(rounds[0]) if rounds else [], pull, now, piece, outcome)
         if rounds:
-            _forget_rejected(list(rounds[0]))
             _wake(outcome, now)
         Pull.objects.filter(pk=pull.pk).update(
             new=F("new") + outcome.new,
@@ -132,64 +170,108 @@ def import_page(records: Iterable[Record], pull: Pull, now: datetime, *, piece: 
     return outcome
 
 
-class RoomBook:
-    """All rooms, to find the one a report speaks of: by host_id, by e-mail, by the provider's own name."""
+class Known(NamedTuple):
+    """A room that has a row."""
 
-    def __init__(self) -> None:
+    pk: int
+    temporary: bool
+
+
+class RoomBook:
+    """Rooms, to find the one a report speaks of: by host_id, by e-mail, by the provider's own name.
+
+    In: the host_ids that will be asked for; None: any.
+    """
+
+    def __init__(self, host_ids: Collection[str] | None = None) -> None:
+        self._wanted = host_ids
         self._load()
 
     def _load(self) -> None:
-        self.by_host = {room.host_id: room for room in Room.objects.all()}
-        self.by_email: dict[str, list[Room]] = {}
-        self.by_name: dict[str, list[Room]] = {}
-        for room in self.by_host.values():
-            if room.email:
-                self.by_email.setdefault(room.email.casefold(), []).append(room)
-            if room.name:
-                self.by_name.setdefault(fold(room.name), []).append(room)
+        rooms = Room.objects.order_by()
+        if self._wanted is not None:
+            # There may be as many temporary rooms as there are meetings.
+            rooms = rooms.filter(host_id__in=self._wanted)
+        self.by_host = {
+            host_id: Known(pk, temporary) for host_id, pk, temporary in rooms.values_list("host_id", "pk", "temporary")
+        }
+        self._told: tuple[dict[str, list[int]], dict[str, list[int]]] | None = None
 
-    def find(self, host_id: str | None, email: str | None, name: str | None) -> Room | None:
-        """The room, or None while it cannot be told. An e-mail or name must be one room's alone."""
+    def _by_told(self) -> tuple[dict[str, list[int]], dict[str, list[int]]]:
+        """All rooms by their e-mails and by their names; read when the first report without a host_id comes."""
+        if self._told is None:
+            by_email: dict[str, list[int]] = {}
+            by_name: dict[str, list[int]] = {}
+            told = Room.objects.order_by().exclude(email="", name="")
+            for pk, email, name in told.values_list("pk", "email", "name"):
+                if email:
+                    by_email.setdefault(email.casefold(), []).append(pk)
+                if name:
+                    by_name.setdefault(fold(name), []).append(pk)
+            self._told = by_email, by_name
+        return self._told
+
+    def find(self, host_id: str | None, email: str | None, name: str | None) -> int | None:
+        """The room's id, or None while it cannot be told. An e-mail or name must be one room's alone."""
         if host_id:
-            return self.by_host.get(host_id)
-        for key, index in (((email or "").casefold(), self.by_email), (fold(name or ""), self.by_name)):
+            room = self.by_host.get(host_id)
+            return room and room.pk
+        if not (email or name):
+            return None
+        by_email, by_name = self._by_told()
+        for key, index in (((email or "").casefold(), by_email), (fold(name or ""), by_name)):
             if key and len(found := index.get(key, [])) == 1:
                 return found[0]
         return None
 
     def make_missing(self, records: Iterable[MeetingRecord]) -> None:
-        """A room that is met for the first time in a report gets its row."""
-        wanted: dict[str, Room] = {}
+        """A room that is met for the first time in a report gets its row. In: the records in their order."""
+        records = [record for record in records if record.host_id]
+        undecided = {record.uuid for record in records if self._may_be_temporary(record.host_id or "")}
+        if not undecided:
+            return
+        wanted: dict[str, bool] = {}  # host_id → temporary
         settled: set[str] = set()
-        undecided = [
-            (host_id, record) for record in records if (host_id := record.host_id) and self._may_be_temporary(host_id)
-        ]
         # A report that does not say leaves what is known of its meeting.
-        silent = [record.uuid for _host_id, record in undecided if record.is_extra is None]
+        silent = [record.uuid for record in records if record.is_extra is None and record.uuid in undecided]
         known_extra = set(Meeting.objects.filter(uuid__in=silent, is_extra=True).values_list("uuid", flat=True))
-        for host_id, record in undecided:
+        for record in records:
+            host_id = record.host_id or ""
             # Temporary only while nothing but extra meetings was seen in it.
-            extra = record.is_extra is True or record.uuid in known_extra
+            extra = record.uuid in known_extra if record.is_extra is None else record.is_extra
+            (known_extra.add if extra else known_extra.discard)(record.uuid)
             if host_id not in self.by_host:
-                room = wanted.setdefault(host_id, Room(host_id=host_id, temporary=True))
-                room.temporary = room.temporary and extra
-            elif not extra:
+                wanted[host_id] = wanted.get(host_id, True) and extra
+            elif not extra and self.by_host[host_id].temporary:
                 settled.add(host_id)
-        if wanted:
-            # In the order of their keys: two workers that make the same rooms never wait in a circle.
-            Room.objects.bulk_create([wanted[key] for key in sorted(wanted)], ignore_conflicts=True)
         if settled:
-            Room.objects.filter(host_id__in=settled).update(temporary=False)
+            self._settle(settled)
+        if wanted:
+            fresh = [Room(host_id=host_id, temporary=wanted[host_id]) for host_id in sorted(wanted)]
+            Room.objects.bulk_create(fresh, ignore_conflicts=True)
         if wanted or settled:
             self._load()
+        # Made by another worker at this moment, who has seen only extra meetings in them.
+        if others := {key for key, temporary in wanted.items() if self.by_host[key].temporary and not temporary}:
+            self._settle(others)
+
+    def _settle(self, host_ids: Collection[str]) -> None:
+        """These rooms are no temporary ones."""
+        rooms = Room.objects.filter(host_id__in=host_ids)
+        _lock(rooms.order_by("host_id"))
+        rooms.update(temporary=False)
 
     def _may_be_temporary(self, host_id: str) -> bool:
-        return host_id not in self.by_host or self.by_host[host_id].temporary
+        room = self.by_host.get(host_id)
+        return room is None or room.temporary
 
     def learn(self, records: Sequence[RoomRecord]) -> tuple[int, int, int]:
         """Names, e-mails and capacities from the provider's list of rooms; returns (new, changed, same)."""
         new = changed = same = 0
-        for record in sorted({record.host_id: record for record in records}.values(), key=lambda r: r.host_id):
+        told_of = {record.host_id: record for record in records}
+        kept = Room.objects.select_for_update(no_key=True).filter(host_id__in=told_of).order_by("host_id")
+        known = {room.host_id: room for room in kept}
+        for host_id, record in sorted(told_of.items()):
             told = {
                 "email": record.email,
                 "name": record.name,
@@ -197,7 +279,9 @@ class RoomBook:
                 "temporary": False,
             }
             told = {key: value for key, value in told.items() if value not in (None, "")}
-            room, made = Room.objects.get_or_create(host_id=record.host_id, defaults=told)
+            room, made = known.get(host_id), False
+            if room is None:
+                room, made = Room.objects.get_or_create(host_id=host_id, defaults=told)
             if made:
                 new += 1
             elif different := {key: value for key, value in told.items() if getattr(room, key) != value}:
@@ -212,10 +296,24 @@ class RoomBook:
 
     def _find_unknown(self) -> None:
         """Meetings whose room could not be told may be told now."""
-        unknown = Meeting.objects.filter(room=None).exclude(room_email="", room_name="")
-        for email, name in unknown.order_by().values_list("room_email", "room_name").distinct():
-            if room := self.find(None, email, name):
-                Meeting.objects.filter(room=None, room_email=email, room_name=name).update(room=room)
+        unknown = Meeting.objects.filter(room=None).exclude(room_email="", room_name="").order_by()
+        told = unknown.values_list("room_email", "room_name").distinct()
+        found = [(email, name, room) for email, name in told if (room := self.find(None, email, name))]
+        if found:
+            _lock(unknown.order_by("uuid"))
+        for email, name, room in found:
+            unknown.filter(room_email=email, room_name=name).update(room=room)
+
+
+def _lock(rows: QuerySet[Any]) -> None:
+    """Lock rows in their order. Where a database has no locks of rows, one transaction writes at a time.
+
+    no_key, here and elsewhere: a row that is only pointed to, as the rooms are by another worker's new meetings
+    when these are committed, is not waited for.
+    """
+    if connection.features.has_select_for_update:
+        for _ in rows.select_for_update(no_key=True).values_list("pk").iterator():
+            pass
 
 
 def keep_licence(told: LicenceRecord, now: datetime) -> bool:
@@ -241,29 +339,32 @@ def keep_licence(told: LicenceRecord, now: datetime) -> bool:
 def _import_meetings(
     batch: Mapping[str, MeetingRecord], book: RoomBook, pull: Pull, now: datetime, outcome: Outcome
 ) -> None:
-    book.make_missing(batch.values())
     known = set(Meeting.objects.filter(uuid__in=batch).values_list("uuid", flat=True))
     unseen = sorted(set(batch) - known)
     if unseen:
-        # Sorted, and leaving out what another worker inserts at this moment: no deadlock, no double.
-        meetings = [_fresh(batch[uuid], book, pull, now) for uuid in unseen]
-        bulk.insert(Meeting, meetings, skip_existing=True)
+        told = [
+            (record, canonical_visits(record.visits), canonical_calls(record.calls))
+            for record in (batch[uuid] for uuid in unseen)
+        ]
+        meetings = [_fresh(record, visits, calls, book, pull, now) for record, visits, calls in told]
+        # Leaving out what another worker inserts at this moment: no double.
+        bulk.insert_new(Meeting, tuple(meetings[0]), [tuple(meeting.values()) for meeting in meetings], "uuid")
         made = dict(Meeting.objects.filter(uuid__in=unseen, first_pull=pull).values_list("uuid", "pk"))
-        visits: list[list[Any]] = []
-        calls: list[list[Any]] = []
-        for uuid in unseen:
+        visit_rows: list[Sequence[Any]] = []
+        call_rows: list[Sequence[Any]] = []
+        for record, visits, calls in told:
+            uuid = record.uuid
             if uuid in made:
-                record = batch[uuid]
-                visits += _visit_rows(made[uuid], record.visits or (), record.start_time, record.end_time)
-                calls += _call_rows(made[uuid], record.calls or (), record.start_time)
+                visit_rows += _visit_rows(made[uuid], visits or (), record.start_time, record.end_time)
+                call_rows += _call_rows(made[uuid], calls or (), record.start_time)
                 outcome.new += 1
                 outcome.fresh_numbers.add(record.meeting_id)
             else:
                 known.add(uuid)
-        bulk.insert_rows(Participant, VISIT_COLUMNS, visits)
-        bulk.insert_rows(TelephonyUsage, CALL_COLUMNS, calls)
+        bulk.insert_rows(Participant, VISIT_COLUMNS, visit_rows)
+        bulk.insert_rows(TelephonyUsage, CALL_COLUMNS, call_rows)
     if known:
-        rows = Meeting.objects.select_for_update(of=("self",)).filter(uuid__in=known).order_by("uuid")
+        rows = Meeting.objects.select_for_update(of=("self",), no_key=True).filter(uuid__in=known).order_by("uuid")
         for meeting in rows:
             record = batch[meeting.uuid]
             if _update(meeting, record, book, pull, now):
@@ -277,31 +378,41 @@ def _import_meetings(
             outcome.running_numbers.add(record.meeting_id)
 
 
-def _fresh(record: MeetingRecord, book: RoomBook, pull: Pull, now: datetime) -> Meeting:
-    visits, calls = canonical_visits(record.visits), canonical_calls(record.calls)
-    room = book.find(record.host_id, record.room_email, record.room_name)
-    meeting = Meeting(
-        uuid=record.uuid,
-        room=room,
-        room_name=record.room_name or "",
-        room_email=record.room_email or "",
-        meeting_id=record.meeting_id,
-        topic=record.topic or "",
-        start_time=record.start_time,
-        duration=record.duration,
-        duration_is_weak=record.duration is not None and record.shape == Shape.ARRAY,
-        end_time=record.end_time,
-        is_extra=record.is_extra,
-        participants_reported=visits is not None,
-        telephony_reported=calls is not None,
-        participants_hash=digest(visits),
-        telephony_hash=digest(calls),
-        first_pull=pull,
-        first_seen_at=now,
-        changed_at=now,
-    )
-    summaries.apply(meeting, visits, calls)
-    return meeting
+def _fresh(
+    record: MeetingRecord,
+    visits: Sequence[Visit] | None,
+    calls: Sequence[Call] | None,
+    book: RoomBook,
+    pull: Pull,
+    now: datetime,
+) -> dict[str, Any]:
+    """The row of a new meeting, every column but its id by its name, always in the same order.
+
+    In: the record, and its visits and calls in their canonical order.
+    """
+    facts = {
+        "uuid": record.uuid,
+        "room_id": book.find(record.host_id, record.room_email, record.room_name),
+        "room_name": record.room_name or "",
+        "room_email": record.room_email or "",
+        "meeting_id": record.meeting_id,
+        "topic": record.topic or "",
+        "start_time": record.start_time,
+        "duration": record.duration,
+        "duration_is_weak": record.duration is not None and record.shape is Shape.ARRAY,
+        "end_time": record.end_time,
+        "is_extra": record.is_extra,
+        "participants_reported": visits is not None,
+        "telephony_reported": calls is not None,
+        "participants_withheld": False,
+        "telephony_withheld": False,
+        "participants_hash": digest(visits),
+        "telephony_hash": digest(calls),
+        "first_pull_id": pull.pk,
+        "first_seen_at": now,
+        "changed_at": now,
+    }
+    return facts | summaries.computed(facts, visits, calls)
 
 
 def _update(meeting: Meeting, record: MeetingRecord, book: RoomBook, pull: Pull, now: datetime) -> bool:
@@ -319,8 +430,9 @@ def _update(meeting: Meeting, record: MeetingRecord, book: RoomBook, pull: Pull,
             setattr(meeting, name, value)
 
     visits, calls = canonical_visits(record.visits), canonical_calls(record.calls)
+    visits_hash, calls_hash = digest(visits), digest(calls)
     new_visits = new_calls = False
-    if visits is not None and digest(visits) != meeting.participants_hash:
+    if visits is not None and visits_hash != meeting.participants_hash:
         if not visits and meeting.visits:
             # Reported once, withheld now: what was reported stays.
             if not meeting.participants_withheld:
@@ -331,9 +443,9 @@ def _update(meeting: Meeting, record: MeetingRecord, book: RoomBook, pull: Pull,
             new_visits = True
             old_visits = canonical_visits(meeting.participants.all()) if meeting.participants_reported else None
             before["participants"], after["participants"] = _visit_list(old_visits), _visit_list(visits)
-            meeting.participants_reported, meeting.participants_hash = True, digest(visits)
+            meeting.participants_reported, meeting.participants_hash = True, visits_hash
             meeting.participants_withheld = False
-    if calls is not None and digest(calls) != meeting.telephony_hash:
+    if calls is not None and calls_hash != meeting.telephony_hash:
         if not calls and meeting.calls:
             if not meeting.telephony_withheld:
                 meeting.telephony_withheld = True
@@ -343,7 +455,7 @@ def _update(meeting: Meeting, record: MeetingRecord, book: RoomBook, pull: Pull,
             new_calls = True
             old_calls = canonical_calls(meeting.telephony_usage.all()) if meeting.telephony_reported else None
             before["telephony_usage"], after["telephony_usage"] = _call_list(old_calls), _call_list(calls)
-            meeting.telephony_reported, meeting.telephony_hash = True, digest(calls)
+            meeting.telephony_reported, meeting.telephony_hash = True, calls_hash
             meeting.telephony_withheld = False
     if not (touched or new_visits or new_calls):
         return False
@@ -380,7 +492,7 @@ def _merged(meeting: Meeting, record: MeetingRecord, book: RoomBook) -> dict[str
     """The facts after a report: what it knows replaces, what it does not know stays as it was."""
     room = book.find(record.host_id, record.room_email, record.room_name)
     # An e-mail or a name only finds a room where none is known; a host_id is the room.
-    room_id = room.pk if room and (record.host_id or meeting.room_id is None) else meeting.room_id
+    room_id = room if room and (record.host_id or meeting.room_id is None) else meeting.room_id
     duration, weak = meeting.duration, meeting.duration_is_weak
     if record.duration is not None:
         strong = record.shape == Shape.PAGED
@@ -401,32 +513,27 @@ def _merged(meeting: Meeting, record: MeetingRecord, book: RoomBook) -> dict[str
     }
 
 
+# A visit and a call as they are kept in order, where nothing in them is unknown: read by C code.
+_BY_TIME = itemgetter(Visit._fields.index("join_time"), Visit._fields.index("leave_time"), Visit._fields.index("name"))
+
+
 def canonical_visits(visits: Iterable[Any] | None) -> tuple[Visit, ...] | None:
     """Visits as they are kept: by time, then name. The order an answer has them in means nothing."""
     if visits is None:
         return None
-    plain = [
-        v if isinstance(v, Visit) else Visit(name=v.name, join_time=v.join_time, leave_time=v.leave_time)
-        for v in visits
-    ]
-    return tuple(sorted(plain, key=lambda v: (v.join_time, v.leave_time or summaries.FAR, v.name)))
+    plain = [v if type(v) is Visit else Visit(v.name, v.join_time, v.leave_time) for v in visits]
+    try:
+        plain.sort(key=_BY_TIME)
+    except TypeError:
+        # A leave that is unknown was compared with one that is known: it is the later one.
+        plain.sort(key=lambda v: (v.join_time, v.leave_time or summaries.FAR, v.name))
+    return tuple(plain)
 
 
 def canonical_calls(calls: Iterable[Any] | None) -> tuple[Call, ...] | None:
     """Calls as they are kept: by time, then number, then everything else."""
     if calls is None:
         return None
-    plain = (
-        Call(
-            phone_number=c.phone_number,
-            type=c.type,
-            start_time=c.start_time,
-            end_time=c.end_time,
-            duration=c.duration,
-            total=c.total,
-        )
-        for c in calls
-    )
 
     def key(call: Call) -> tuple[Any, ...]:
         far = summaries.FAR
@@ -434,33 +541,40 @@ def canonical_calls(calls: Iterable[Any] | None) -> tuple[Call, ...] | None:
         length = -1 if call.duration is None else call.duration
         return (call.start_time or far, call.phone_number, call.end_time or far, call.type, length, cost)
 
-    return tuple(sorted(plain, key=key))
+    plain = [c if type(c) is Call else Call(*(getattr(c, name) for name in Call._fields)) for c in calls]
+    return tuple(sorted(plain, key=key) if len(plain) > 1 else plain)
 
 
 def digest(items: Sequence[Visit] | Sequence[Call] | None) -> str:
     """A hash of canonical visits or calls; "" for unreported. Equal content, equal hash."""
     if items is None:
         return ""
-    hashed = hashlib.sha256()
+    # With its length in front, no text can run into its neighbour.
+    parts = []
     for item in items:
-        for name in item.__slots__:
-            value = getattr(item, name)
+        if type(item) is Visit:
+            # The same as below, for what there is most of.
+            name, join, leave = item
+            came, left = spelt(join, "T"), "4:None"
+            if leave is not None:
+                left = spelt(leave, "T")
+                left = f"{len(left) + 6}:{left}+00:00"
+            parts.append(f"{len(name)}:{name}{len(came) + 6}:{came}+00:00{left};")
+            continue
+        for value in item:
             text = value if isinstance(value, str) else str(_plain(value))
-            # With its length in front, no text can run into its neighbour.
-            hashed.update(f"{len(text)}:{text}".encode("utf-8", "surrogatepass"))
-        hashed.update(b";")
-    return hashed.hexdigest()
+            parts.append(f"{len(text)}:{text}")
+        parts.append(";")
+    return hashlib.sha256("".join(parts).encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _plain(value: Any) -> Any:
     """A value as JSON keeps it; equal values give equal texts (0.1 and 0.10, a time in two zones)."""
-    match value:
-        case datetime():
-            return value.astimezone(UTC).isoformat()
-        case Decimal():
-            return format(value.normalize(), "f")
-        case _:
-            return value
+    if isinstance(value, datetime):
+        return f"{spelt(value, 'T')}+00:00"
+    if isinstance(value, Decimal):
+        return format(value.normalize(), "f")
+    return value
 
 
 def _visit_list(visits: Sequence[Visit] | None) -> list[list[Any]] | None:
@@ -468,7 +582,7 @@ def _visit_list(visits: Sequence[Visit] | None) -> list[list[Any]] | None:
 
 
 def _call_list(calls: Sequence[Call] | None) -> list[list[Any]] | None:
-    return None if calls is None else [[_plain(getattr(c, name)) for name in c.__slots__] for c in calls]
+    return None if calls is None else [[_plain(value) for value in call] for call in calls]
 
 
 VISIT_COLUMNS = (
@@ -481,38 +595,42 @@ CALL_COLUMNS = (
 )
 
 
-def _visit_rows(meeting_pk: int, visits: Iterable[Visit], start: datetime, end: datetime | None) -> list[list[Any]]:
-    stays = canonical_visits(visits) or ()
-    figures = summaries.on_first_visits(stays, start, end)
+def _visit_rows(meeting_pk: int, visits: Sequence[Visit], start: datetime, end: datetime | None) -> list[Sequence[Any]]:
+    """Rows of VISIT_COLUMNS of the canonical visits of a meeting."""
+    figures = summaries.on_first_visits(visits, start, end)
     return [
-        [meeting_pk, place, visit.name, visit.join_time, visit.leave_time, fold(visit.name), *of_attendee]
-        for place, (visit, of_attendee) in enumerate(zip(stays, figures, strict=True), 1)
+        (meeting_pk, place, name, join_time, leave_time, fold(name), *of_attendee)
+        for place, ((name, join_time, leave_time), of_attendee) in enumerate(zip(visits, figures, strict=True), 1)
     ]
 
 
-def _call_rows(meeting_pk: int, calls: Iterable[Call], meeting_start: datetime) -> list[list[Any]]:
+def _call_rows(meeting_pk: int, calls: Iterable[Call], meeting_start: datetime) -> list[Sequence[Any]]:
+    """Rows of CALL_COLUMNS of canonical calls."""
     return [
-        [
-            *(
-                meeting_pk,
-                place,
-                call.phone_number,
-                call.type,
-                call.start_time,
-                call.end_time,
-                call.duration,
-                call.total,
-            ),
+        (
+            *(meeting_pk, place, *call),
             *(summaries.country_of(call.phone_number), summaries.call_day(call.start_time, meeting_start)),
-        ]
-        for place, call in enumerate(canonical_calls(calls) or (), 1)
+        )
+        for place, call in enumerate(calls, 1)
     ]
 
 
-def _reject(records: Sequence[Unreadable], pull: Pull, now: datetime, piece: str, outcome: Outcome) -> None:
-    """Keep records that could not be read, each once however often it comes."""
-    for record in records:
-        identity = record.uuid or "#" + hashlib.sha256(record.raw.encode()).hexdigest()
+def _identity(record: Unreadable) -> str:
+    return record.uuid or "#" + hashlib.sha256(record.raw.encode()).hexdigest()
+
+
+def _reject(
+    records: Sequence[Unreadable], read: Sequence[str], pull: Pull, now: datetime, piece: str, outcome: Outcome
+) -> None:
+    """Keep records that could not be read, each once however often it comes, and forget those that were read now.
+
+    In: `read`, the uuids of what could be read.
+    """
+    if not records and not Rejected.objects.exists():
+        return
+    found = sorted(((_identity(record), record) for record in records), key=itemgetter(0))
+    _lock(Rejected.objects.filter(identity__in={*read, *(identity for identity, _ in found)}).order_by("identity"))
+    for identity, record in found:
         told = {"raw": record.raw, "field": record.field[:200], "reason": record.reason}
         where = piece or (f"number:{record.meeting_id}" if record.meeting_id else "")
         row, made = Rejected.objects.get_or_create(
@@ -524,12 +642,7 @@ def _reject(records: Sequence[Unreadable], pull: Pull, now: datetime, piece: str
         outcome.rejections[identity] = record.reason
         if record.meeting_id:
             outcome.rejected_numbers[record.meeting_id] = f"{record.field} {record.reason}"
-
-
-def _forget_rejected(uuids: Sequence[str]) -> None:
-    """A record that was read after all is no longer rejected."""
-    if Rejected.objects.exists():
-        Rejected.objects.filter(identity__in=uuids).delete()
+    Rejected.objects.filter(identity__in=read).delete()
 
 
 def forget_unnamed(pieces: Iterable[str], still: Iterable[str]) -> None:
@@ -548,7 +661,7 @@ def _wake(outcome: Outcome, now: datetime) -> None:
     sleeping = TrackedNumber.objects.filter(number__in=outcome.fresh_numbers, lease_until=None).exclude(
         next_due_at__lte=now + SETTLING[0]
     )
-    for pk in list(sleeping.order_by("pk").select_for_update().values_list("pk", flat=True)):
+    for pk in list(sleeping.order_by("pk").select_for_update(no_key=True).values_list("pk", flat=True)):
         TrackedNumber.objects.filter(pk=pk).update(
             step=0, state=TrackedNumber.State.SETTLING, next_due_at=now + SETTLING[0]
         )

@@ -6,6 +6,7 @@ A span whose end is not after its start holds no instant.
 
 from collections.abc import Iterable, Iterator
 from datetime import date, datetime, timedelta
+from operator import itemgetter
 from typing import Protocol, Self, TypeVar
 from zoneinfo import ZoneInfo
 
@@ -26,13 +27,18 @@ HOUR = timedelta(hours=1)
 
 def union(spans: Iterable[Span[P]]) -> list[Span[P]]:
     """The same instants as disjoint, ordered spans that do not touch."""
+    held = sorted([span for span in spans if span[0] < span[1]], key=itemgetter(0))
+    if not held:
+        return []
     merged: list[Span[P]] = []
-    for start, end in sorted((span for span in spans if span[0] < span[1]), key=lambda span: span[0]):
-        if merged and start <= merged[-1][1]:
-            if merged[-1][1] < end:
-                merged[-1] = (merged[-1][0], end)
-        else:
-            merged.append((start, end))
+    begin, until = held[0]
+    for start, end in held:
+        if until < start:
+            merged.append((begin, until))
+            begin, until = start, end
+        elif until < end:
+            until = end
+    merged.append((begin, until))
     return merged
 
 
@@ -45,24 +51,27 @@ def clip(span: Span[P], to: Span[P]) -> Span[P] | None:
 
 def seconds(spans: Iterable[Moments]) -> int:
     """Length of the union, in whole seconds (fractions cut off)."""
-    spans = list(spans)
+    spans = spans if isinstance(spans, list) else list(spans)
     if len(spans) == 1:
-        return max(0, int((spans[0][1] - spans[0][0]).total_seconds()))
-    return int(sum((end - start for start, end in union(spans)), timedelta()).total_seconds())
+        start, end = spans[0]
+        length = end - start if start < end else timedelta()
+    else:
+        length = sum([end - start for start, end in union(spans)], timedelta())
+    return length.days * 86400 + length.seconds
 
 
 def peak(spans: Iterable[Span[P]]) -> int:
     """The most spans that hold one instant. At one instant ends come before starts."""
-    edges: list[tuple[P, int]] = []
-    for start, end in spans:
-        if start < end:
-            edges += ((start, 1), (end, -1))
-    edges.sort(key=lambda edge: edge[1])
-    edges.sort(key=lambda edge: edge[0])  # stable: at one point the -1 edges stay in front
-    level = most = 0
-    for _, step in edges:
-        level += step
-        most = max(most, level)
+    held = [span for span in spans if span[0] < span[1]]
+    starts, ends = sorted([start for start, _ in held]), sorted([end for _, end in held])
+    if held and starts[-1] < ends[0]:
+        return len(held)
+    most = over = 0
+    for begun, start in enumerate(starts, 1):
+        while ends[over] <= start:
+            over += 1
+        if begun - over > most:
+            most = begun - over
     return most
 
 

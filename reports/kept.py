@@ -138,6 +138,8 @@ class State:
     touched: set[date] = field(default_factory=set)
     stretches: set[int] = field(default_factory=set)
     sound: bool = True
+    # Between which local days there are meetings and calls, as far as it was asked for.
+    known: tuple[date, date] | bool | None = False
 
 
 def touched_days(rows: Iterable[tuple[date, datetime | None]], zone: ZoneInfo) -> set[date]:
@@ -268,6 +270,24 @@ def waiting() -> int:
     if now.sound or now.first is None or now.last is None:
         return len(now.touched)
     return (now.last - now.first).days + 1
+
+
+def known_days() -> tuple[date, date] | None:
+    """The first and the last local day of any meeting or call; None where there is none."""
+    held = _steady.get()
+    if held and not isinstance(held[0].known, bool):
+        return held[0].known
+    days: list[date] = []
+    for model in (Meeting, TelephonyUsage):
+        rows = model._default_manager.all()
+        # One side at a time: asked for both at once, SQLite reads the whole index.
+        for side in (Min("local_day"), Max("local_day")):
+            if (day := rows.aggregate(day=side)["day"]) is not None:
+                days.append(day)
+    found = (min(days), max(days)) if days else None
+    if held:
+        held[0].known = found
+    return found
 
 
 def holds_all(chosen: Filter) -> bool:

@@ -327,7 +327,8 @@ class Meeting(models.Model):
 class Participant(models.Model):
     """One visit: somebody was in a meeting from `join_time` to `leave_time`."""
 
-    meeting = models.ForeignKey(Meeting, models.CASCADE, related_name="participants")
+    # Its place makes an index with it that serves both.
+    meeting = models.ForeignKey(Meeting, models.CASCADE, related_name="participants", db_index=False)
     place = models.PositiveIntegerField(help_text=_("its place among the meeting's visits, by time"))
     name = models.TextField(_("display name"), blank=True)
     join_time = models.DateTimeField(_("joined"))
@@ -337,9 +338,9 @@ class Participant(models.Model):
     # What is computed at import of one attendee of the meeting stands on their first visit, NULL on others.
     attendee_visits = models.PositiveIntegerField(null=True)
     attendee_seconds = models.PositiveBigIntegerField(
-        null=True, help_text=_("attendance; NULL too while the meeting runs")
+        null=True, help_text="attendance; NULL too while the meeting runs"
     )
-    late_seconds = models.PositiveBigIntegerField(null=True, help_text=_("how late they joined, 0 where not late"))
+    late_seconds = models.PositiveBigIntegerField(null=True, help_text="how late they joined, 0 where not late")
 
     objects: ClassVar = ParticipantQuerySet.as_manager()
 
@@ -365,7 +366,7 @@ class Participant(models.Model):
 class TelephonyUsage(models.Model):
     """One telephone call into or out of a meeting."""
 
-    meeting = models.ForeignKey(Meeting, models.CASCADE, related_name="telephony_usage")
+    meeting = models.ForeignKey(Meeting, models.CASCADE, related_name="telephony_usage", db_index=False)
     place = models.PositiveIntegerField(help_text=_("its place among the meeting's calls, by time"))
     phone_number = models.CharField(_("phone number"), max_length=100, blank=True)
     type = models.CharField(_("type"), max_length=100, blank=True)
@@ -382,6 +383,9 @@ class TelephonyUsage(models.Model):
         ordering = ("meeting", "place")
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["meeting", "place"], name="telephony_place"),
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["-total"], name="telephony_dearest", condition=models.Q(total__isnull=False)),
         ]
         permissions: ClassVar = [("see_phone_numbers", _("Can see telephone numbers in full"))]
         verbose_name = _("call")
@@ -459,7 +463,7 @@ class Ledger(models.Model):
 
     id = models.PositiveSmallIntegerField(primary_key=True, default=1)
     time_zone = models.CharField(max_length=64, help_text=_("zone of every local day kept"))
-    opening_hours = models.TextField(blank=True, help_text=_("opening hours that the kept sums were made with"))
+    opening_hours = models.TextField(blank=True, help_text="opening hours that the kept sums were made with")
 
     class Meta:
         constraints: ClassVar = [models.CheckConstraint(condition=models.Q(id=1), name="ledger_is_one_row")]
@@ -488,7 +492,7 @@ class Touched(models.Model):
 class Stretch(models.Model):
     """A third of a month, a month or a year whose sums are kept. Days are kept without a row here."""
 
-    code = models.PositiveIntegerField(primary_key=True, help_text=_("scale, and its first day as YYYYMMDD"))
+    code = models.PositiveIntegerField(primary_key=True, help_text="scale, and its first day as YYYYMMDD")
 
     def __str__(self) -> str:
         return str(self.code)
@@ -555,7 +559,7 @@ class KeptSeries(KeptSums):
 
     by = models.CharField(max_length=6)
     key = models.TextField()
-    newest = models.TextField(help_text=_("start and topic of the newest meeting"))
+    newest = models.TextField(help_text="start and topic of the newest meeting")
     least_number = models.CharField(max_length=20)
     most_number = models.CharField(max_length=20)
 
@@ -618,7 +622,7 @@ class KeptOpening(models.Model):
     """For how many seconds of the opening hours of a stretch a room was occupied by meetings of at most a day."""
 
     stretch = models.PositiveIntegerField()
-    room = models.BigIntegerField(help_text=_("0: unknown"))
+    room = models.BigIntegerField(help_text="0: unknown")
     seconds = models.BigIntegerField()
 
     class Meta:
@@ -697,7 +701,7 @@ class KeptPeople(models.Model):
     late = models.BigIntegerField()
     late_sum = models.BigIntegerField()
     first_join = models.DateTimeField()
-    newest = models.TextField(help_text=_("first join and spelling of the newest meeting"))
+    newest = models.TextField(help_text="first join and spelling of the newest meeting")
 
     class Meta:
         # No index has the key: a name may be longer than a database takes into one.

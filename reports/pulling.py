@@ -13,10 +13,10 @@ an hour, and at once by hand.
 
 import logging
 import random
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
@@ -29,13 +29,18 @@ from reports import kept, leases, schedule
 from reports.figures import reconciliation
 from reports.importer import Outcome, forget_unnamed, import_page, keep_licence
 from reports.models import Meeting, ProviderPeriod, ProviderRoom, Pull, PulledDay, Source, TrackedNumber, Work
+from reports.provider.ahead import Ahead
 from reports.provider.client import Client
 from reports.provider.errors import BadPayload, Denied, ProviderError, Refused, Transient
-from reports.provider.payloads import Page, RoomTotals
+from reports.provider.payloads import MeetingRecord, Page, Record, RoomTotals
 
 logger = logging.getLogger(__name__)
 
 NUMBERS_A_CALL = 200  # "At most 200 in one call" (share/reports)
+# No limit is documented. Other services of this family deliver at most 300 and take more as 300.
+PAGE_SIZE = 300
+RECORDS_TOGETHER = 300
+ROWS_AHEAD = 10_000  # some megabytes
 DAYS_A_CLAIM = 5
 PERIODS_A_CLAIM = 5
 
@@ -69,7 +74,37 @@ def make_client() -> Client:
         settings.UMEET_API_SECRET,
         zone=ZoneInfo(settings.UMEET_TIME_ZONE),
         timeout=settings.UMEET_TIMEOUT,
+        page_size=PAGE_SIZE,
     )
+
+
+# Asking ahead --------------------------------------------------------------------------------------
+
+# A page, the end of one question's pages, or why there are no more.
+Answer = Page | ProviderError | None
+
+
+def _asked(questions: Iterable[Iterator[Page]]) -> "Ahead[Answer]":
+    """The answers of questions that are asked one after the other, up to the first that fails."""
+
+    def answers() -> Iterator[Answer]:
+        for pages in questions:
+            try:
+                yield from pages
+            except ProviderError as error:
+                yield error
+                return
+            yield None
+
+    return Ahead(answers(), _rows, ROWS_AHEAD)
+
+
+def _rows(answer: Answer) -> int:
+    """How many rows an answer becomes, nearly."""
+    if not isinstance(answer, Page):
+        return 0
+    told = (record for record in answer.records if isinstance(record, MeetingRecord))
+    return len(answer.records) + sum(len(record.visits or ()) + len(record.calls or ()) for record in told)
 
 
 # Runs ----------------------------------------------------------------------------------------------
@@ -115,13 +150,29 @@ class Run:
             self.pull.refresh_from_db()
             self.watch(self.pull)
 
-    def take(self, pages: Iterator[Page], held: Sequence[Work], piece: str = "") -> tuple[Outcome, list[Page]]:
-        """Import the pages of one question as they come. Errors: ProviderError of the client."""
+    def take(self, answers: "Ahead[Answer]", held: Sequence[Work], piece: str = "") -> tuple[Outcome, list[Page]]:
+        """Import the pages of one question as they come; returns them without their records.
+
+        Pages that wait already are imported together, up to the records of one large page. Errors: ProviderError
+        of the client, after the pages before it.
+        """
         assert self.pull is not None  # noqa: S101 — begin() comes first
-        outcome, seen = Outcome(), []
-        for page in pages:
-            outcome.add(import_page(page.records, self.pull, self.clock(), piece=piece))
-            seen.append(page)
+        outcome = Outcome()
+        seen: list[Page] = []
+        records: list[Record] = []
+        pages = 0
+        for answer in answers:
+            if answer is None:
+                break
+            if isinstance(answer, ProviderError):
+                raise answer
+            records += answer.records
+            pages += 1
+            seen.append(replace(answer, records=()))
+            if len(records) < RECORDS_TOGETHER and isinstance(answers.peek(), Page):
+                continue
+            outcome.add(import_page(records, self.pull, self.clock(), piece=piece, pages=pages))
+            records, pages = [], 0
             leases.extend(held, self.owner, self.clock())
             self.tell()
         return outcome, seen
@@ -249,7 +300,8 @@ def pull_numbers(
                 waiting = len(wanted)
             run.begin(len(chunk), f"{chunk[0]} …" if len(chunk) > 1 else chunk[0], waiting)
             try:
-                outcome, pages = run.take(client.reports(chunk), held)
+                with closing(_asked([client.reports(chunk)])) as answers:
+                    outcome, pages = run.take(answers, held)
             except ProviderError as error:
                 _put_off(held, run, error)
                 if not run.failed(error):
@@ -337,18 +389,21 @@ def pull_days(
             if not held:
                 break
             run.begin(len(held), _span([piece.day for piece in held]), candidates.filter(leases.free(clock())).count())
-            for piece in held:
-                leases.extend(held, run.owner, clock())
-                try:
-                    outcome, pages = run.take(client.detail(piece.day, piece.day), [piece], f"day:{piece.day}")
-                except ProviderError as error:
-                    _put_off([piece], run, error)
-                    going = run.failed(error)
-                    if not going:
-                        break
-                    continue
-                _day_answered(piece, outcome, pages, run)
-                run.done(1)
+            waiting = deque(held)
+            while going and waiting:
+                # The next day is asked about while one is imported; after a failure only when it is to go on.
+                with closing(_asked([client.detail(piece.day, piece.day) for piece in waiting])) as answers:
+                    while waiting:
+                        piece = waiting.popleft()
+                        leases.extend(held, run.owner, clock())
+                        try:
+                            outcome, pages = run.take(answers, [piece], f"day:{piece.day}")
+                        except ProviderError as error:
+                            _put_off([piece], run, error)
+                            going = run.failed(error)
+                            break
+                        _day_answered(piece, outcome, pages, run)
+                        run.done(1)
     return run.pull
 
 
@@ -401,7 +456,8 @@ def pull_rooms(
             return None
         run.begin(1, "")
         try:
-            _, pages = run.take(client.rooms(), held)
+            with closing(_asked([client.rooms()])) as answers:
+                _, pages = run.take(answers, held)
         except ProviderError as error:
             run.failed(error)
         else:

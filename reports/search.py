@@ -41,7 +41,7 @@ def keep(records: Iterable[MeetingRecord]) -> None:
     if not rows:
         return
     if connection.vendor != "postgresql":
-        bulk.insert_rows(SearchText, ("kind", "text"), [list(row) for row in rows], skip_existing=True)
+        bulk.insert_missing(SearchText, ("kind", "text"), rows)
         return
     # One statement: a round trip for each would take longer than all the rest.
     statement = f"INSERT INTO {TABLE} (kind, text) SELECT * FROM unnest(%s::text[], %s::text[]) ON CONFLICT DO NOTHING"

@@ -5,12 +5,12 @@ the raw rows, for example after the site's time zone was changed.
 """
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
-from typing import Protocol
+from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
 import phonenumbers
@@ -135,6 +135,7 @@ def attendees_of(visits: Iterable[Visit], end: datetime | None, now: datetime) -
 
 
 OnFirstVisit = tuple[int | None, int | None, int | None]
+NOT_FIRST: OnFirstVisit = (None, None, None)
 
 
 def on_first_visits(visits: Sequence[Visit], start: datetime, end: datetime | None) -> list[OnFirstVisit]:
@@ -147,13 +148,22 @@ def on_first_visits(visits: Sequence[Visit], start: datetime, end: datetime | No
     together: dict[str, list[int]] = {}
     for place, visit in enumerate(visits):
         together.setdefault(fold(visit.name), []).append(place)
-    found: list[OnFirstVisit] = [(None, None, None)] * len(visits)
+    on_time = start + LATE_AFTER
+    found: list[OnFirstVisit] = [NOT_FIRST] * len(visits)
     for places in together.values():
-        seconds = None
-        if end is not None:
+        first = visits[places[0]]
+        if end is None:
+            seconds = None
+        elif len(places) == 1:
+            length = (first.leave_time or end) - first.join_time
+            seconds = max(0, length.days * 86_400 + length.seconds)
+        else:
             seconds = intervals.seconds([visit_span(visits[place], end, end) for place in places])
-        late = visits[places[0]].join_time - start
-        found[places[0]] = (len(places), seconds, int(late.total_seconds()) if late > LATE_AFTER else 0)
+        late = 0
+        if first.join_time > on_time:
+            after = first.join_time - start
+            late = after.days * 86_400 + after.seconds
+        found[places[0]] = (len(places), seconds, late)
     return found
 
 
@@ -169,7 +179,7 @@ def spare_seconds(start: datetime, booked: int | None, spans: Sequence[intervals
     """
     if booked is None:
         return None
-    last = max([start, *(stop for _start, stop in spans)])
+    last = max([start, *[stop for _start, stop in spans]])
     return max(0, int((start + timedelta(seconds=booked) - last).total_seconds()))
 
 
@@ -190,10 +200,16 @@ def summarise(
     growing = end is None and now is None
     known = visits is not None
     moment = now or FAR
-    spans = [visit_span(visit, end, moment) for visit in visits or ()]
+    spans: list[intervals.Moments] = []
     people: dict[str, list[intervals.Moments]] = {}
-    for visit, visit_time in zip(visits or (), spans, strict=True):
-        people.setdefault(fold(visit.name), []).append(visit_time)
+    for visit in visits or ():
+        span = stay_span(visit.join_time, visit.leave_time, end, moment)
+        spans.append(span)
+        key = fold(visit.name)
+        if key in people:
+            people[key].append(span)
+        else:
+            people[key] = [span]
     if not known:
         state = Meeting.State.UNREPORTED
     elif end is None:
@@ -204,8 +220,8 @@ def summarise(
         state = Meeting.State.SOLO
     else:
         state = Meeting.State.ENDED
-    lengths = [call.duration for call in calls or () if call.duration is not None]
-    prices = [call.total for call in calls or () if call.total is not None]
+    lengths = [call.duration for call in calls if call.duration is not None] if calls else []
+    prices = [call.total for call in calls if call.total is not None] if calls else []
     return Summary(
         state=state.value,
         open_seconds=None if growing else open_seconds(start, end, moment),
@@ -241,15 +257,26 @@ def search_text(topic: str, meeting_id: str) -> str:
     return f"{fold(topic)}\n{meeting_id}"
 
 
+def computed(facts: Mapping[str, Any], visits: Sequence[Visit] | None, calls: Sequence[Call] | None) -> dict[str, Any]:
+    """Every computed column of a meeting from its report, in the order of SUMMARY_FIELDS.
+
+    In: the meeting's own columns by their names, its visits and calls (None: not reported).
+    """
+    start = facts["start_time"]
+    booked = None if facts["duration_is_weak"] else facts["duration"]
+    summary = summarise(start, facts["end_time"], visits, calls, now=None, booked=booked)
+    return {
+        "search": search_text(facts["topic"], facts["meeting_id"]),
+        "local_day": local_day(start),
+        "week_hour": week_hour(start),
+        **{name: getattr(summary, name) for name in summary.__slots__},
+    }
+
+
 def apply(meeting: Meeting, visits: Sequence[Visit] | None, calls: Sequence[Call] | None) -> None:
     """Set every computed column of a meeting (not saved) from its report."""
-    booked = None if meeting.duration_is_weak else meeting.duration
-    summary = summarise(meeting.start_time, meeting.end_time, visits, calls, now=None, booked=booked)
-    for name in summary.__slots__:
-        setattr(meeting, name, getattr(summary, name))
-    meeting.local_day = local_day(meeting.start_time)
-    meeting.week_hour = week_hour(meeting.start_time)
-    meeting.search = search_text(meeting.topic, meeting.meeting_id)
+    for name, value in computed(vars(meeting), visits, calls).items():
+        setattr(meeting, name, value)
 
 
 def live(meeting: Meeting, visits: Sequence[Visit], now: datetime) -> Summary:

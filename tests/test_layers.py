@@ -7,8 +7,8 @@ import pytest
 
 LAYERS = [
     ["dashboard.env", "dashboard.formats.en", "dashboard.formats.zh_Hans"],
-    ["reports.intervals", "reports.text", "reports.filter", "reports.fields"],
-    ["reports.provider.errors"],
+    ["reports.intervals", "reports.text", "reports.filter", "reports.fields", "reports.moments"],
+    ["reports.provider.errors", "reports.provider.ahead"],
     ["reports.provider.payloads"],
     ["reports.provider.client"],
     ["reports.sandbox.words", "reports.sandbox.faults"],
@@ -54,6 +54,7 @@ LAYERS = [
     ],
     ["reports.figures.booking", "reports.figures.series"],
     ["reports.csvtable"],
+    ["reports.longtables"],
     ["reports.exports"],
     ["reports.admin", "reports.apps", "reports.management.base"],
     ["reports.management.commands"],

@@ -25,6 +25,7 @@ from reports.figures.booking import BOOKING_DEFAULT_SORT, BOOKING_SORTS, Booking
 from reports.filter import Filter
 
 ROWS_A_PAGE = 25
+MOST_ROOMS = 50
 
 
 def specs(first: str) -> list[Spec]:
@@ -106,10 +107,17 @@ def name_cell(group: Group, chosen: Filter) -> Cell:
     return Cell(shown_topic(group.name), url, note=group.key if group.by == "number" else "")
 
 
-def table_of(groups: Sequence[Group], columns: Sequence[Column], chosen: Filter, table_id: str, title: str) -> Table:
-    """Groups as a table; every count leads to exactly those meetings."""
+def table_of(
+    groups: Sequence[Group],
+    columns: Sequence[Column],
+    chosen: Filter,
+    table_id: str,
+    title: str,
+    among: Sequence[Group] | None = None,
+) -> Table:
+    """Groups as a table; every count leads to exactly those meetings. among: all groups, where these are the first."""
     meetings = reverse("meetings")
-    longest = max((group.booking.spare_seconds or 0 for group in groups), default=0)
+    longest = max((group.booking.spare_seconds or 0 for group in among or groups), default=0)
     counted = narrowed(chosen)
 
     def row(group: Group) -> list[Cell]:
@@ -279,7 +287,11 @@ def booked(request: base.HtmxHttpRequest) -> HttpResponse:
             ),
             booking_charts.by_weekday(weekdays, chosen, meetings, csv),
         ],
-        "rooms": with_sums(table_of(rooms, columns(_("Room")), chosen, "booked-rooms", _("By room")), total),
+        "rooms": with_sums(
+            table_of(rooms[:MOST_ROOMS], columns(_("Room")), chosen, "booked-rooms", _("By room"), rooms), total
+        ),
+        "all_rooms": len(rooms) if len(rooms) > MOST_ROOMS else 0,
+        "rooms_csv": csv,
         "weekdays": table_of(weekdays, columns(_("Weekday"), "name"), chosen, "booked-weekdays", _("By weekday")),
         "series": table_of(list(page.object_list), columns(_("Series")), chosen, "booked-series", _("By series")),
         "switch": switch(path, chosen),

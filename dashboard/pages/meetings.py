@@ -1,6 +1,5 @@
 """The table of meetings."""
 
-from django.core.paginator import Paginator
 from django.http import HttpResponse
 from django.urls import reverse
 from django.utils import timezone
@@ -40,7 +39,8 @@ def meetings(request: base.HtmxHttpRequest) -> HttpResponse:
     now = timezone.now()
     chosen = base.parse(request, now, usage.MEETING_SORTS)
     path = reverse("meetings")
-    page = Paginator(usage.meetings(chosen), ROWS_A_PAGE).get_page(chosen.page)
+    rows = usage.meetings(chosen)
+    page = tables.Counted(rows, usage.meeting_count(chosen), ROWS_A_PAGE).get_page(chosen.page)
     shown = list(page.object_list)
     summaries = usage.live_summaries(shown, now)
     context = {

@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from django.core.paginator import Paginator
 from django.http import HttpResponse
 from django.urls import reverse
 from django.utils import timezone
@@ -21,6 +22,7 @@ from reports.figures.room_usage import ROOM_DEFAULT_SORT, ROOM_SORTS, RoomUsage,
 from reports.figures.usage import Totals
 from reports.filter import Filter
 
+ROWS_A_PAGE = 100
 TOP = 8
 
 
@@ -73,10 +75,18 @@ def _sums(totals: Totals) -> dict[str, str]:
     }
 
 
-def table_of(rows: Sequence[RoomUsage], columns: Sequence[tables.Column], chosen: Filter, table_id: str) -> Table:
-    """Rooms as a table: names lead to the room, counts to its meetings."""
+def table_of(
+    rows: Sequence[RoomUsage],
+    columns: Sequence[tables.Column],
+    chosen: Filter,
+    table_id: str,
+    among: Sequence[RoomUsage] | None = None,
+) -> Table:
+    """Rooms as a table: names lead to the room, counts to its meetings. among: all rooms, where these are a page."""
     meetings, telephony = reverse("meetings"), reverse("telephony")
-    longest = {name: _most(rows, name) for name in ("meetings", "used_seconds", "call_cost")}
+    longest = {
+        name: _most(rows if among is None else among, name) for name in ("meetings", "used_seconds", "call_cost")
+    }
     bars = {"meetings": "meetings", "used_hours": "used_seconds", "call_cost": "call_cost"}
     narrowed: dict[str, dict[str, Any]] = {
         "meetings": {},
@@ -119,19 +129,22 @@ def table_of(rows: Sequence[RoomUsage], columns: Sequence[tables.Column], chosen
 @require_safe
 @base.clear_filters
 def rooms(request: base.HtmxHttpRequest) -> HttpResponse:
-    """Every room of the selection with its figures."""
+    """The rooms of the selection with their figures, a hundred a page."""
     now = timezone.now()
     chosen = base.parse(request, now, ROOM_SORTS)
     path = reverse("rooms")
     rows = room_usage(chosen, now)
-    table = table_of(rows, tables.columns(path, chosen, specs(), ROOM_DEFAULT_SORT), chosen, "rooms")
+    page = Paginator(rows, ROWS_A_PAGE).get_page(chosen.page)
+    columns = tables.columns(path, chosen, specs(), ROOM_DEFAULT_SORT)
+    table = table_of(list(page.object_list), columns, chosen, "rooms", rows)
     sums = _sums(usage.totals(chosen, now))
     foot = tables.aligned([Cell(sums.get(spec.name, "")) for spec in specs()], table.columns)
     foot[0] = Cell(_("All"))
     context = {
         **base.frame(path, chosen, now, PLACES["rooms"].tables, filters.TABLE_PARTS),
         "table": replace(table, foot=foot),
-        "count": len(rows),
+        "page": page,
+        "pager": tables.pager(path, chosen, page.number, page.paginator.num_pages),
     }
     return base.answer(request, "rooms/rooms.html", "rooms/_fragment.html", context)
 

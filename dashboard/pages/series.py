@@ -29,6 +29,7 @@ from reports.figures.series import (
     SERIES_DEFAULT_SORT,
     SERIES_SORTS,
     Attendance,
+    Brief,
     Member,
 )
 from reports.filter import SERIES, Filter
@@ -84,12 +85,12 @@ def specs() -> list[Spec]:
     ]
 
 
-def cells(one: Attendance, chosen: Filter, most: int) -> list[Cell]:
+def cells(one: Brief, chosen: Filter, most: int) -> list[Cell]:
     """A series as a row of `specs`."""
-    of, members = one.series, one.members
+    of = one.series
     within = of.within(chosen)
     note = of.key if of.by == "number" else of.meeting_id
-    attendees = len(members) if of.reported else None
+    attendees = one.attendees if of.reported else None
     people = filters.link(reverse("people"), within, sort="", compare=False)
     return [
         Cell(shown_topic(of.topic), series_url(of.by, of.key, chosen), note=note),

@@ -5,7 +5,6 @@ from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 
-from django.core.paginator import Paginator
 from django.http import HttpResponse
 from django.urls import reverse
 from django.utils import timezone
@@ -193,7 +192,9 @@ def calls(request: base.HtmxHttpRequest) -> HttpResponse:
     chosen = replace(asked, sort=asked.sort or DEAREST)
     path = reverse("telephony")
     year = period.year_up_to(replace(chosen, sort=""), now)
-    page = Paginator(telephony.calls(chosen), ROWS_A_PAGE).get_page(chosen.page)
+    count = telephony.total(chosen).calls
+    page = tables.Counted(range(count), count, ROWS_A_PAGE).get_page(chosen.page)
+    shown = telephony.some_calls(chosen, page.start_index() - 1 if count else 0, page.end_index())
     numbers = telephony.group_count(chosen, "phone")
     columns = tables.columns(path, asked, call_specs(), DEAREST)
     frame = base.frame(path, asked, now)
@@ -214,7 +215,7 @@ def calls(request: base.HtmxHttpRequest) -> HttpResponse:
         "numbers": ngettext("%(count)s telephone number.", "%(count)s telephone numbers.", numbers)
         % {"count": ledger.count(numbers)},
         "page": page,
-        "table": Table("calls", _("Calls"), columns, call_rows(list(page.object_list), asked)),
+        "table": Table("calls", _("Calls"), columns, call_rows(shown, asked)),
         "pager": tables.pager(path, asked, page.number, page.paginator.num_pages),
     }
     return base.answer(request, "telephony/telephony.html", "telephony/_fragment.html", context)

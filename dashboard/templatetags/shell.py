@@ -71,6 +71,29 @@ def _cell(cell: Any, *, head: bool) -> str:
 
 
 @register.simple_tag
+def room_choices(choices: Sequence[tuple[str, str, bool]]) -> SafeString:
+    """The rooms to choose from in the filter bar, (host_id, name, chosen), written here as `cells` are."""
+    return mark_safe("".join(_room_choice(number, *one) for number, one in enumerate(choices, 1)))  # noqa: S308
+
+
+def _room_choice(number: int, value: str, label: str, chosen: bool) -> str:
+    box = f'<input id="filter-room-{number}" type="checkbox" name="room" value="{escape(value)}"'
+    return f"<label>{box}{' checked' if chosen else ''} data-auto><span>{escape(label)}</span></label>"
+
+
+@register.simple_tag
+def chart_rows(chart: Any) -> SafeString:
+    """The rows of a chart's table, written here as `cells` are."""
+    return mark_safe("".join(_chart_row(*row) for row in linked_rows(chart)))  # noqa: S308
+
+
+def _chart_row(url: str, name: Any, values: Sequence[Any]) -> str:
+    head = f'<a href="{escape(url)}">{escape(name)}</a>' if url else escape(name)
+    told = "".join(f'<td class="num">{escape(value)}</td>' for value in values)
+    return f'<tr><th scope="row">{head}</th>{told}</tr>'
+
+
+@register.simple_tag
 def marks(row: Sequence[Any]) -> SafeString:
     """The cells of a grid's row (dashboard.attendance_grid.Mark), written here as `cells` are."""
     return mark_safe("".join(f'<td class="mark" title="{escape(one.words)}">{_mark(one)}</td>' for one in row))  # noqa: S308

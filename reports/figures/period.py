@@ -5,11 +5,12 @@ from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
-from django.db.models import Max, Min
+from django.db.models import Min
 
+from reports import kept
 from reports.clockwork import midnight
 from reports.filter import Filter
-from reports.models import Meeting, TelephonyUsage
+from reports.models import Meeting
 
 PRESETS = ("7d", "30d", "90d", "12m", "month", "last-month", "year", "all")
 DEFAULT = "30d"
@@ -49,12 +50,7 @@ def span(chosen: Filter, now: datetime) -> tuple[date, date]:
     first, last = chosen.first, chosen.last
     if first is None or last is None:
         # A call may belong to another day than its meeting.
-        known = [
-            day
-            for model in (Meeting, TelephonyUsage)
-            for day in model.objects.aggregate(first=Min("local_day"), last=Max("local_day")).values()
-            if day is not None
-        ]
+        known = kept.known_days() or ()
         first = first or min([*known, here, last or here])
         last = last or max([*known, here, first])
     return first, last

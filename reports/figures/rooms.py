@@ -12,9 +12,11 @@ def choices(chosen: Iterable[str] = ()) -> list[tuple[str, str]]:
 
     Temporary rooms had one meeting each and would bury the others: only those already chosen are offered.
     """
-    rooms = list(Room.objects.filter(Q(temporary=False) | Q(host_id__in=list(chosen))))
-    rooms.sort(key=lambda room: (not room.known_name, room.known_name or room.host_id, room.host_id))
-    return [(room.host_id, str(room)) for room in rooms]
+    rooms = Room.objects.filter(Q(temporary=False) | Q(host_id__in=list(chosen))).order_by()
+    # Without objects: every page asks for them, and there may be hundreds.
+    named = [(label or name, host_id) for host_id, label, name in rooms.values_list("host_id", "label", "name")]
+    named.sort(key=lambda one: (not one[0], one[0] or one[1], one[1]))
+    return [(host_id, name or host_id) for name, host_id in named]
 
 
 def names(host_ids: Iterable[str]) -> dict[str, str]:

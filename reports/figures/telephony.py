@@ -166,15 +166,32 @@ TELEPHONY_SORTS = {
 }
 
 
+NEWEST = ("-meeting__start_time", "-meeting_id", "place")
+
+
 def calls(chosen: Filter) -> TelephonyUsageQuerySet:
     """The calls of a filter with their meetings and rooms, in its order, else newest meeting first; unknown last."""
     rows = TelephonyUsage.objects.matching(chosen).select_related("meeting", "meeting__room")
-    default = ("-meeting__start_time", "-meeting", "place")
     if not chosen.sort:
-        return rows.order_by(*default)
+        return rows.order_by(*NEWEST)
     key = F(TELEPHONY_SORTS[chosen.sort.removeprefix("-")])
     order = key.desc(nulls_last=True) if chosen.sort.startswith("-") else key.asc(nulls_last=True)
-    return rows.order_by(order, *default)
+    return rows.order_by(order, *NEWEST)
+
+
+def some_calls(chosen: Filter, first: int, last: int) -> list[TelephonyUsage]:
+    """The calls of a filter from a place to another (excluded), in the order of `calls`."""
+    rows = calls(chosen)
+    if chosen.sort == "-cost":
+        priced = rows.filter(total__isnull=False)
+        of_all = total(chosen)
+        if last <= of_all.calls - of_all.unpriced:
+            # An index has them in this order; those without a price come after all of these.
+            rows = priced.order_by("-total", *NEWEST)
+    # Their ids are put in order first: what a page shows of them is much, and only a few are shown.
+    ids = list(rows.select_related(None).values_list("pk", flat=True)[first:last])
+    found = TelephonyUsage.objects.select_related("meeting", "meeting__room").in_bulk(ids)
+    return [found[pk] for pk in ids if pk in found]
 
 
 def dearest_meetings(chosen: Filter, most: int) -> list[tuple[Meeting, Calls]]:

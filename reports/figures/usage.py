@@ -1,7 +1,7 @@
 """Meetings counted and added up: totals, days, and the rows of the meetings table."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -57,6 +57,16 @@ class Totals:
             used_seconds=(self.used_seconds or 0) + growth.used_seconds,
             attendee_seconds=(self.attendee_seconds or 0) + (growth.attendee_seconds or 0),
         )
+
+
+def together(parts: Iterable[Totals]) -> Totals:
+    """Totals of selections that have nothing in common, added up; unknown where none of those that count tells."""
+    counting = [part for part in parts if part != Totals()]
+    sums: dict[str, Any] = {}
+    for field in fields(Totals) if counting else ():
+        known = [value for part in counting if (value := getattr(part, field.name)) is not None]
+        sums[field.name] = sum(known[1:], known[0]) if known else None
+    return Totals(**sums)
 
 
 class Growth(NamedTuple):
@@ -125,6 +135,12 @@ def totals(chosen: Filter, now: datetime) -> Totals:
     for _meeting, growth in _growing(Meeting.objects.matching(chosen), now):
         result = result.grown(growth)
     return result
+
+
+def meeting_count(chosen: Filter) -> int:
+    """How many meetings a filter has."""
+    row = added.meetings(chosen, {"meetings": MEETING_SUMS["meetings"]})
+    return row["meetings"] if row else 0
 
 
 def _grouped(

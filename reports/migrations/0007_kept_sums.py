@@ -48,7 +48,7 @@ def remove(apps, schema_editor):
 
 class Migration(migrations.Migration):
     # The rows are filled before the triggers are made.
-    dependencies = [("reports", "0006_topic_search")]
+    dependencies = [("reports", "0006_indexes"), ("reports", "0006_topic_search")]
     operations = [
         migrations.CreateModel(
             name='KeptPeak',
@@ -291,6 +291,10 @@ class Migration(migrations.Migration):
             index=models.Index(
                 fields=["call_cost", "id"], name="meeting_dearest", condition=models.Q(("call_cost__gt", 0))
             ),
+        ),
+        migrations.AddIndex(
+            model_name="telephonyusage",
+            index=models.Index(fields=["-total"], name="telephony_dearest", condition=models.Q(("total__isnull", False))),
         ),
         migrations.RunPython(fill, migrations.RunPython.noop),
         migrations.RunPython(install, remove),

@@ -9,11 +9,13 @@ import json
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from enum import StrEnum
-from typing import Any, NoReturn
+from functools import lru_cache
+from typing import Any, NamedTuple, NoReturn
 from zoneinfo import ZoneInfo
 
 from reports.provider.errors import BadPayload, Denied, ProviderError, Refused, Transient
@@ -22,6 +24,7 @@ LONGEST_ID = 200
 LONGEST_NAME_OF_ROOM = 500
 TEN_YEARS = 10 * 366 * 24 * 3600
 MONEY_PLACES = 6
+LEAST_MONEY = Decimal(1).scaleb(-MONEY_PLACES)
 MOST_MONEY = Decimal(10) ** 9
 MOST_COUNTED = 10**9
 LONGEST_MESSAGE = 300
@@ -34,8 +37,7 @@ class Shape(StrEnum):
     ARRAY = "array"
 
 
-@dataclass(frozen=True, slots=True)
-class Visit:
+class Visit(NamedTuple):
     """One row of participants: somebody came and went. Times are UTC; no leave: still inside, or not told."""
 
     name: str
@@ -43,8 +45,7 @@ class Visit:
     leave_time: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(NamedTuple):
     """One row of telephony_usage. duration: seconds; total: yuan; None is unknown."""
 
     phone_number: str
@@ -55,8 +56,7 @@ class Call:
     total: Decimal | None
 
 
-@dataclass(frozen=True, slots=True)
-class MeetingRecord:
+class MeetingRecord(NamedTuple):
     """One meeting as reported. None is what this answer does not tell. duration: booked seconds."""
 
     shape: Shape
@@ -411,46 +411,78 @@ def _meeting(item: Mapping[str, Any], shape: Shape, zone: ZoneInfo, number: str)
 
 
 def _visits(rows: Any, zone: ZoneInfo) -> tuple[Visit, ...] | None:
+    if rows is None:
+        return None
+    hours = _hours(zone)
     visits = []
-    for place, row in _rows(rows, "participants") or ():
-        join = _time(row, ("join_time", "joinTime"), f"{place}.join_time", zone)
-        if join is None:
-            raise FieldError(f"{place}.join_time", "is missing")
-        visits.append(
-            Visit(
-                name=_text(row, ("name", "user_name", "userName"), f"{place}.name") or "",
-                join_time=join,
-                leave_time=_time(row, ("leave_time", "leaveTime"), f"{place}.leave_time", zone),
+    for place, row in enumerate(_rows(rows, "participants")):
+        # The usual spelling of a row costs a few look-ups; whatever is not found there is read with care.
+        try:
+            join, leave = row["join_time"], row["leave_time"]
+            visit = Visit(
+                _NAMES[row["name"]],
+                hours[join[:13]] + _INTO_HOUR[join[13:]],
+                hours[leave[:13]] + _INTO_HOUR[leave[13:]],
             )
-        )
-    return None if rows is None else tuple(visits)
+        except (KeyError, TypeError):
+            visit = _visit(row, f"participants[{place}]", zone)
+        visits.append(visit)
+    return tuple(visits)
+
+
+def _visit(row: Mapping[str, Any], where: str, zone: ZoneInfo) -> Visit:
+    """A visit in any spelling. Errors: FieldError, its field with `where` in front."""
+    join = _time(row, ("join_time", "joinTime"), f"{where}.join_time", zone)
+    if join is None:
+        raise FieldError(f"{where}.join_time", "is missing")
+    return Visit(
+        name=_text(row, ("name", "user_name", "userName"), f"{where}.name") or "",
+        join_time=join,
+        leave_time=_time(row, ("leave_time", "leaveTime"), f"{where}.leave_time", zone),
+    )
 
 
 def _calls(rows: Any, zone: ZoneInfo) -> tuple[Call, ...] | None:
-    calls = []
-    for place, row in _rows(rows, "telephony_usage") or ():
-        calls.append(
-            Call(
-                phone_number=_short_text(row, ("phone_number", "phoneNumber"), f"{place}.phone_number", 100) or "",
-                type=_short_text(row, ("type",), f"{place}.type", 100) or "",
-                start_time=_time(row, ("start_time", "startTime"), f"{place}.start_time", zone),
-                end_time=_time(row, ("end_time", "endTime"), f"{place}.end_time", zone),
-                duration=_duration(_first(row, ("duration",)), f"{place}.duration"),
-                total=_money(_first(row, ("total",)), f"{place}.total"),
-            )
-        )
-    return None if rows is None else tuple(calls)
-
-
-def _rows(rows: Any, name: str) -> Iterable[tuple[str, Mapping[str, Any]]] | None:
     if rows is None:
         return None
+    hours = _hours(zone)
+    calls = []
+    for place, row in enumerate(_rows(rows, "telephony_usage")):
+        try:
+            start, end = row["start_time"], row["end_time"]
+            call = Call(
+                _WORDS[row["phone_number"]],
+                _WORDS[row["type"]],
+                hours[start[:13]] + _INTO_HOUR[start[13:]],
+                hours[end[:13]] + _INTO_HOUR[end[13:]],
+                _duration(row["duration"], "duration"),
+                _money(row["total"], "total"),
+            )
+        except (KeyError, TypeError, FieldError):
+            call = _call(row, f"telephony_usage[{place}]", zone)
+        calls.append(call)
+    return tuple(calls)
+
+
+def _call(row: Mapping[str, Any], where: str, zone: ZoneInfo) -> Call:
+    """A call in any spelling. Errors: as of `_visit`."""
+    return Call(
+        phone_number=_short_text(row, ("phone_number", "phoneNumber"), f"{where}.phone_number", 100) or "",
+        type=_short_text(row, ("type",), f"{where}.type", 100) or "",
+        start_time=_time(row, ("start_time", "startTime"), f"{where}.start_time", zone),
+        end_time=_time(row, ("end_time", "endTime"), f"{where}.end_time", zone),
+        duration=_duration(_first(row, ("duration",)), f"{where}.duration"),
+        total=_money(_first(row, ("total",)), f"{where}.total"),
+    )
+
+
+def _rows(rows: Any, name: str) -> list[dict[str, Any]]:
     if not isinstance(rows, list):
         raise FieldError(name, f"is {_kind(rows)}, not a list")
     for place, row in enumerate(rows):
         if not isinstance(row, dict):
             raise FieldError(f"{name}[{place}]", f"is {_kind(row)}, not an object")
-    return [(f"{name}[{place}]", row) for place, row in enumerate(rows)]
+    return rows
 
 
 def _room(item: Any) -> RoomRecord | Unreadable:
@@ -597,12 +629,43 @@ def _json_text(value: Any) -> str:
 
 def _first(item: Mapping[str, Any], names: Iterable[str]) -> Any:
     """The first of several spellings that is there and not null."""
-    return next((item[name] for name in names if item.get(name) is not None), None)
+    for name in names:
+        if (value := item.get(name)) is not None:
+            return value
+    return None
+
+
+UNKEEPABLE = re.compile("[\x00\ud800-\udfff]")
 
 
 def _scrub(text: str) -> str:
     """Without what no database can hold: NUL and halves of surrogate pairs become U+FFFD."""
-    return re.sub("[\x00\ud800-\udfff]", "\ufffd", text)
+    # Neither of them is printable, and nearly every text is.
+    return text if text.isprintable() else UNKEEPABLE.sub("\ufffd", text)
+
+
+class _Texts(dict[str, str]):
+    """Short texts as sent → as they are read; the same few hundred come again and again.
+
+    Asked for anything else, it raises KeyError.
+    """
+
+    MOST, LONGEST = 50_000, 100
+
+    def __init__(self, read: Callable[[str], str]) -> None:
+        self._read = read
+
+    def __missing__(self, text: Any) -> str:
+        if type(text) is not str or len(text) > self.LONGEST:
+            raise KeyError
+        if len(self) >= self.MOST:
+            self.clear()
+        read = self[text] = self._read(text)
+        return read
+
+
+_NAMES = _Texts(_scrub)
+_WORDS = _Texts(lambda text: _scrub(text).strip())
 
 
 def _shown(value: Any) -> str:
@@ -650,6 +713,8 @@ def _number(item: Mapping[str, Any]) -> str:
     if isinstance(value, bool) or not isinstance(value, str | int):
         raise FieldError("meeting_id", f"is {_kind(value)}, not a meeting number")
     digits = str(value)
+    if digits.isascii() and digits.isdigit() and len(digits) <= 20:
+        return digits
     if isinstance(value, str):  # a number's own minus is no dash
         digits = DASHES_AND_BLANKS.sub("", unicodedata.normalize("NFKC", value))
     if (digits or str(value).strip()) and not re.fullmatch(r"\d{1,20}", digits, re.ASCII):
@@ -666,10 +731,44 @@ TIME = re.compile(
 )
 
 
+class _Hours(dict[str, datetime]):
+    """Hours of one zone's local clock, written `2017-08-31 00` → the moment they begin, UTC."""
+
+    MOST = 50_000
+
+    def __init__(self, zone: ZoneInfo) -> None:
+        self._zone = zone
+
+    def __missing__(self, text: str) -> datetime:
+        """Errors: KeyError for what is not written so, and for an hour in which the clock is set."""
+        if type(text) is not str or not HOUR.fullmatch(text):
+            raise KeyError
+        try:
+            begin, last = (parse_time(f"{text}{rest}", self._zone) for rest in (":00:00", ":59:59"))
+        except (ValueError, OverflowError):
+            raise KeyError from None
+        if last - begin != _INTO_HOUR[":59:59"]:
+            raise KeyError
+        if len(self) >= self.MOST:
+            self.clear()
+        self[text] = begin
+        return begin
+
+
+GREENWICH = ZoneInfo("UTC")
+HOUR = re.compile(r"\d{4}-\d\d-\d\d \d\d", re.ASCII)
+_hours = lru_cache(maxsize=8)(_Hours)
+_INTO_HOUR = {f":{m:02}:{s:02}": timedelta(minutes=m, seconds=s) for m in range(60) for s in range(60)}
+
+
 def _time(item: Mapping[str, Any], names: Iterable[str], field: str, zone: ZoneInfo) -> datetime | None:
     value = _first(item, names)
     if value is None:
         return None
+    try:
+        return _hours(zone)[value[:13]] + _INTO_HOUR[value[13:]]
+    except (KeyError, TypeError):
+        pass  # not the usual spelling
     text = value.strip() if isinstance(value, str) else None
     # "0000-00-00 00:00:00" is how some databases write that there is no time.
     if text == "" or (text and text.startswith("0000-00-00")):
@@ -688,15 +787,10 @@ def parse_time(text: str, zone: ZoneInfo) -> datetime:
     Times that name no zone are read in `zone`. Errors: ValueError for anything else, and for years outside
     2000 to 2100.
     """
-    if len(text) == 19 and (text[4], text[7], text[10], text[13], text[16]) == ("-", "-", " ", ":", ":"):
-        # The spelling of nearly every time there is, read by C code.
-        try:
-            plain = datetime.fromisoformat(text)
-        except ValueError:
-            pass
-        else:
-            if 2000 <= plain.year <= 2100:
-                return plain.replace(tzinfo=zone).astimezone(UTC)
+    if len(text) == 20 and text[10] == "T" and text[19] == "Z":
+        # The usual spelling of the array answer.
+        with suppress(KeyError):
+            return _hours(GREENWICH)[f"{text[:10]} {text[11:13]}"] + _INTO_HOUR[text[13:19]]
     match = TIME.fullmatch(text)
     if match is None or not 2000 <= int(match["y"]) <= 2100:
         raise ValueError(text)
@@ -733,6 +827,8 @@ def _duration(value: Any, field: str) -> int | None:
     """Seconds of a duration: `120` and `"45"` are minutes, `"6分钟"`, `"01:25"` (mm:ss), `"03:55:08"`."""
     if value is None:
         return None
+    if type(value) is int and 0 <= value <= TEN_YEARS // 60:
+        return value * 60
     wrong = FieldError(field, f"is {_shown(value)}, not a duration such as 120, 6分钟 or 03:55:08")
     if isinstance(value, bool):
         raise wrong
@@ -771,6 +867,8 @@ def _money(value: Any, field: str) -> Decimal | None:
     """Yuan, exact: `0.12`, `"0.12"`, `"¥0.12"`, `"1,234.50"`."""
     if value is None:
         return None
+    if type(value) is Decimal and -MOST_MONEY < value < MOST_MONEY and value == value.quantize(LEAST_MONEY):
+        return value
     wrong = FieldError(field, f"is {_shown(value)}, not an amount of money such as 0.12")
     if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
         raise wrong
@@ -786,7 +884,7 @@ def _money(value: Any, field: str) -> Decimal | None:
     # The size first: arithmetic with 1E+9999999 overflows.
     if not amount.is_finite() or not -MOST_MONEY < amount < MOST_MONEY:
         raise wrong
-    if amount != amount.quantize(Decimal(1).scaleb(-MONEY_PLACES)):
+    if amount != amount.quantize(LEAST_MONEY):
         raise FieldError(field, f"is {_shown(value)}, which has more than {MONEY_PLACES} decimal places")
     return amount
 
@@ -794,7 +892,7 @@ def _money(value: Any, field: str) -> Decimal | None:
 def _fee(value: Any, field: str) -> Decimal | None:
     """Yuan that the provider has added up: as `_money`, less what adding with floating point leaves behind."""
     if isinstance(value, Decimal) and value.is_finite() and abs(value) < MOST_MONEY:
-        value = value.quantize(Decimal(1).scaleb(-MONEY_PLACES), ROUND_HALF_UP)
+        value = value.quantize(LEAST_MONEY, ROUND_HALF_UP)
     return _money(value, field)
 
 
@@ -832,9 +930,13 @@ def _added_up(item: Mapping[str, Any], name: str, field: str) -> int | None:
 
 def _flag(value: Any, field: str) -> bool | None:
     """0/1, "0"/"1", true/false."""
+    if value is None:
+        return None
+    if value is True or value is False:
+        return bool(value)
     if isinstance(value, str):
         value = value.strip().casefold()
-    if value is None or value == "":
+    if value == "":
         return None
     for flag, spellings in ((True, (1, "1", "true")), (False, (0, "0", "false"))):
         if any(value == spelling for spelling in spellings):

@@ -1,8 +1,8 @@
 // Draws every <canvas data-chart="ID"> from the JSON in <script id="ID" type="application/json">:
 //   kind      "bar" or "line"
 //   labels    texts along the x axis
-//   axis      "hour", "day" or "month": the labels are such, as 2026-01-31T14:00, 2026-01-31 or 2026-01, and are
-//             written as the language does; x_title: what they are, where that is not plain
+//   axis      "hour", "day", "week" or "month": the labels are such, as 2026-01-31T14:00, 2026-01-31 (of a week its
+//             first day) or 2026-01, and are written as the language does; x_title: what they are, where that is not plain
 //   datasets  [{label, data, links?, tone?, kind?, mark?}]; tone 1 to 7 picks a colour, "muted" is the grey of a
 //             comparison; mark: "limit" is a dashed line across, "point" one point among the others
 //   links     addresses, one a label: a click goes there (those of a dataset come first)
@@ -79,6 +79,12 @@
       return [
         write({ month: "short", day: "numeric" }),
         write({ weekday: "short", year: "numeric", month: "short", day: "numeric" }),
+      ];
+    }
+    if (axis === "week") {
+      return [
+        write({ year: "2-digit", month: "short", day: "numeric" }),
+        write({ year: "numeric", month: "short", day: "numeric" }),
       ];
     }
     if (axis === "month") {

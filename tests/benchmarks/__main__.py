@@ -1,7 +1,9 @@
-"""The benchmark: a large company in a database of its own, then every page and CSV, with ratios to a floor.
+"""The benchmark: a large company in a database of its own, then every page and CSV, with ratios to a floor;
+and the way from the provider's answers into a database.
 
 python -m tests.benchmarks                       SQLite in a temporary folder
 python -m tests.benchmarks --share 0.01          a hundredth of the size
+python -m tests.benchmarks --only ingest         a tenth of the size is pulled over HTTP into another, empty database
 python -m tests.benchmarks --database postgres://postgres@127.0.0.1:5432/bench    an empty database
 """
 
@@ -15,12 +17,14 @@ from datetime import UTC, datetime
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
-    parser.add_argument("--share", type=float, default=1.0, help="the size as a part of the large company's (1)")
+    parser.add_argument(
+        "--share", type=float, help="the size as a part of the large company's (1; what is pulled by ingest: 0.1)"
+    )
     parser.add_argument(
         "--database", default="", help="URL of an empty database; SQLite in a temporary folder unless given"
     )
     parser.add_argument("--turns", type=int, default=12, help="how often each page is asked for")
-    parser.add_argument("--only", choices=("pages", "csv"), help="just one part")
+    parser.add_argument("--only", choices=("pages", "csv", "ingest"), help="just one part")
     parser.add_argument("--keep", default="", help="folder of the data; filled when it is empty, used again when not")
     chosen = parser.parse_args()
 
@@ -41,11 +45,16 @@ def main() -> int:
 
     from reports.exports import TABLES
     from reports.models import Meeting
-    from tests.benchmarks import data, pages
+    from tests.benchmarks import data, ingest, pages
 
+    if chosen.only in (None, "ingest"):
+        for line in ingest.lines(ingest.measure(0.1 if chosen.share is None else chosen.share, chosen.database)):
+            print(line, flush=True)
+    if chosen.only == "ingest":
+        return 0
     call_command("migrate", verbosity=0)
     call_command("collectstatic", verbosity=0, interactive=False)
-    size = data.LARGE.part(chosen.share)
+    size = data.LARGE.part(1.0 if chosen.share is None else chosen.share)
     began = time.perf_counter()
     if not Meeting.objects.exists():
         now = datetime.now(UTC)

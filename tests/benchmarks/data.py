@@ -1,7 +1,7 @@
 """A large company's two years, straight into an empty database."""
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -118,19 +118,20 @@ def fill(size: Size, last: date, now: datetime) -> dict[str, int]:
     book = importer.RoomBook()
     counts = {"rooms": size.rooms, "meetings": 0, "visits": 0, "calls": 0}
     stream = records(size, last)
-    names = [field.attname for field in Meeting._meta.concrete_fields]
+    names: tuple[str, ...] = ()
     pk = 0
     while True:
         meetings: list[list[Any]] = []
-        visits: list[list[Any]] = []
-        calls: list[list[Any]] = []
+        visits: list[Sequence[Any]] = []
+        calls: list[Sequence[Any]] = []
         for record in stream:
             pk += 1
-            meeting = importer._fresh(record, book, pull, now)
-            meeting.pk = pk
-            meetings.append([getattr(meeting, name) for name in names])
-            visits += importer._visit_rows(pk, record.visits or (), record.start_time, record.end_time)
-            calls += importer._call_rows(pk, record.calls or (), record.start_time)
+            here, phones = importer.canonical_visits(record.visits), importer.canonical_calls(record.calls)
+            meeting = {"id": pk, **importer._fresh(record, here, phones, book, pull, now)}
+            names = names or tuple(meeting)
+            meetings.append([*meeting.values()])
+            visits += importer._visit_rows(pk, here or (), record.start_time, record.end_time)
+            calls += importer._call_rows(pk, phones or (), record.start_time)
             if len(meetings) == BATCH:
                 break
         if not meetings:

@@ -1,9 +1,11 @@
 """Chart data: the same values as its table and as the figures, with what is unknown left open."""
 
+import itertools
 from datetime import date, timedelta
 from decimal import Decimal
 from urllib.parse import parse_qs, urlsplit
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -137,3 +139,38 @@ def test_a_direction_is_said_as_readers_say_it():
         *("call-in", "call-out", "not told", "fax")
     ]
     assert ledger.UNKNOWN == "–"
+
+
+@pytest.mark.parametrize(
+    ("count", "step", "axis_title"), [(110, "day", "day"), (111, "week", "week"), (800, "month", "month")]
+)
+def test_a_bar_of_a_long_period_is_a_week_or_a_month_and_nothing_is_lost(count, step, axis_title):
+    begin = date(2024, 2, 28)  # a Wednesday
+    days = [(begin + timedelta(days=n), Totals(meetings=n, extra=n % 3, used_seconds=36 * n)) for n in range(count)]
+    before = [(day - timedelta(days=count), totals) for day, totals in days]
+    found_step, found = charts.bars(days, before)
+    assert found_step == step
+    assert len(found) <= charts.MOST_BARS
+    # One after the other, from the first day to the last.
+    assert (found[0].first, found[-1].last) == (days[0][0], days[-1][0])
+    assert all(one.last + timedelta(days=1) == two.first for one, two in itertools.pairwise(found))
+    assert sum(one.totals.meetings for one in found) == sum(totals.meetings for _day, totals in days)
+    assert sum(one.earlier.used_seconds for one in found) == sum(totals.used_seconds for _day, totals in days)
+    if step == "week":
+        assert {one.first.weekday() for one in found[1:]} == {0}
+    for make in (charts.meetings_a_day, charts.used_hours_a_day):
+        chart = make(days, before, CHOSEN, "/meetings/", "")
+        check(chart, chart.data["links"])
+        assert step in chart.title
+        assert query(chart.data["links"][-1])["to"] == [days[-1][0].isoformat()]
+
+
+def test_a_week_of_which_no_day_tells_is_unknown():
+    days = [(date(2026, 1, 5) + timedelta(days=n), Totals()) for n in range(120)]
+    silent = Totals(meetings=1, unreported=1, used_seconds=None, extra=None)
+    days[1] = (days[1][0], silent)
+    days[8] = (days[8][0], silent)
+    days[9] = (days[9][0], Totals(meetings=2, used_seconds=60))
+    _step, found = charts.bars(days, [])
+    assert [one.totals.used_seconds for one in found[:3]] == [None, 60, 0]
+    assert [one.totals.meetings for one in found[:3]] == [1, 3, 0]

@@ -1,15 +1,22 @@
 """The CSV tables: exactly the contract's columns, spellings and guards."""
 
-from datetime import UTC, datetime
+import threading
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from django.conf import settings as django_settings
+from django.db import connection
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from reports import csvtable, exports
+from reports import csvtable, exports, longtables, rawrows, summaries
+from reports.figures import people, telephony, usage
 from reports.filter import Filter
+from reports.models import Participant
+from tests.reports.figures.oracle import parts, periods, worlds
 from tests.support import NOW, call, csv_rows, meeting, take, visit
 
 pytestmark = pytest.mark.django_db
@@ -197,7 +204,147 @@ zones = st.sampled_from(["Asia/Shanghai", "Europe/Berlin", "America/St_Johns", "
 def test_many_times_are_written_as_one_is(moments, zone):
     # Around the hours at which the clocks of the year are set, where an offset must not be kept for too long.
     moments += [datetime(2026, month, 25, hour, 29, 59) for month in (3, 4, 10) for hour in range(24)]
-    clock = csvtable.LocalTime(zone)
-    for value in moments:
-        aware = value.replace(tzinfo=UTC)
-        assert clock(value) == clock(aware) == csvtable.moment(aware, zone)
+    aware = [value.replace(tzinfo=UTC) for value in moments]
+    found = csvtable.LocalTime(zone)([*map(rawrows.instant, aware), None])
+    assert found == [csvtable.moment(value, zone) for value in [*aware, None]]
+
+
+@given(st.lists(st.integers(0, 10**6), max_size=30))
+def test_many_minutes_are_written_as_one_is(lengths):
+    assert csvtable.minutes_of(lengths) == [csvtable.minutes(length) for length in lengths]
+
+
+@given(st.integers(0, 10**8), st.none() | st.integers(0, 10**8))
+def test_percents_are_written_alike_from_whole_numbers_and_from_a_share(part, whole):
+    expected = csvtable.percent(part / whole if whole else None)
+    assert [csvtable.percent_of(part, whole), *csvtable.percents_of([part], [whole])] == [expected, expected]
+
+
+texts = st.text("=+-@\t\r\n,\"' \0a\u5468", max_size=4)
+
+
+@given(st.lists(st.tuples(texts, texts, st.lists(texts, max_size=3)), max_size=4), st.booleans())
+def test_blocks_are_written_as_their_rows_are(meetings, raw):
+    heads = [((uuid, topic), len(names)) for uuid, topic, names in meetings]
+    names = [name for *_, names in meetings for name in names]
+    numbers = [str(place) for place in range(len(names))]
+
+    def blocks(chosen, now):
+        yield csvtable.Block([names, numbers], heads)
+        yield csvtable.Block([numbers, numbers, names, numbers])
+
+    written = csvtable.Table(
+        "t", ("uuid", "topic", "name", "n"), frozenset({"uuid", "topic", "name"}), frozenset(), csvtable.rows_of(blocks)
+    )
+    in_blocks = replace(written, blocks=blocks)
+    expected = b"".join(csvtable.write(written, Filter(), NOW, raw=raw))
+    assert b"".join(csvtable.write(in_blocks, Filter(), NOW, raw=raw)) == expected
+    assert len(list(written.rows(Filter(), NOW))) == 2 * len(names)
+
+
+few = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+def slow_attendees(chosen, now):
+    """The attendees' table by the figures that the pages show."""
+    zone = ZoneInfo(django_settings.TIME_ZONE)
+    for of, presence in people.attended(chosen, now):
+        attendee, late, room = presence.attendee, presence.late, of.room
+        yield (
+            of.uuid,
+            room.host_id if room else "",
+            room.known_name if room else "",
+            of.meeting_id,
+            of.topic,
+            attendee.name or "(no name)",
+            csvtable.moment(attendee.first_join, zone),
+            csvtable.moment(attendee.last_leave, zone),
+            str(attendee.visits),
+            csvtable.minutes(attendee.seconds),
+            csvtable.percent(presence.share),
+            csvtable.minutes(int(late.total_seconds()) if late else 0),
+        )
+
+
+def slow_visits(chosen, now):
+    """The visits' table by Django's own objects, in the order of the meetings' table."""
+    zone = ZoneInfo(django_settings.TIME_ZONE)
+    for of in usage.meetings(chosen):
+        room = of.room
+        for one in of.participants.all():
+            if chosen.name not in {None, one.name_key}:
+                continue
+            begin, end = summaries.visit_span(one, of.end_time, now)
+            yield (
+                of.uuid,
+                room.host_id if room else "",
+                room.known_name if room else "",
+                of.meeting_id,
+                of.topic,
+                one.name,
+                csvtable.moment(one.join_time, zone),
+                csvtable.moment(one.leave_time, zone),
+                csvtable.minutes(int((end - begin).total_seconds())),
+            )
+
+
+@few
+@given(world=worlds(), data=st.data(), micro=st.sampled_from((0, 0, 1, 999_999)))
+def test_the_quick_tables_are_those_of_the_figures(db, world, data, micro):
+    chosen = replace(data.draw(periods(world)), **data.draw(parts()))
+    now = world.now + timedelta(microseconds=micro)
+    size = data.draw(st.sampled_from((1, 2, 100)))
+    with world.kept(), pytest.MonkeyPatch.context() as patch:
+        # Times with parts of a second, and as few rows at a time as makes every seam show.
+        for visit in Participant.objects.filter(place=data.draw(st.integers(0, 2))):
+            visit.join_time += timedelta(microseconds=data.draw(st.sampled_from((0, 500_000, 999_999))))
+            visit.save()
+        summaries.rebuild()
+        patch.setattr(rawrows, "PARENTS", size)
+        patch.setattr(rawrows, "CHILDREN", size)
+        patch.setattr(longtables, "CHUNK", size)
+        assert list(exports.ATTENDEES.rows(chosen, now)) == list(slow_attendees(chosen, now))
+        assert list(exports.PARTICIPANTS.rows(chosen, now)) == list(slow_visits(chosen, now))
+        for sort in sorted(exports.PARTICIPANTS.sorts):
+            for sign in ("", "-"):
+                found = exports.PARTICIPANTS.rows(replace(chosen, sort=f"{sign}{sort}"), now)
+                assert sorted(found) == sorted(slow_visits(chosen, now))
+        calls = [(call.meeting.uuid, call.phone_number) for call in telephony.calls(chosen)]
+        assert [(row[0], row[5]) for row in exports.TELEPHONY.rows(chosen, now)] == calls
+
+
+@pytest.mark.parametrize("quicker", [True, False])
+def test_instants_are_exact(monkeypatch, quicker):
+    if not quicker:  # as on an SQLite of before 2022
+        monkeypatch.setattr(rawrows, "_has_unixepoch", lambda: False)
+    take(meeting())
+    moments = [NOW + timedelta(days=days, microseconds=micro) for days in (-9000, 0, 9000) for micro in (0, 1, 999_999)]
+    for moment in moments:
+        Participant.objects.filter(name="Anna").update(join_time=moment, leave_time=None)
+        rows = Participant.objects.filter(name="Anna").values_list(*map(rawrows.Instant, ("join_time", "leave_time")))
+        assert list(rawrows.stream(rows)) == [(rawrows.instant(moment), None)]
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("name", ["participants", "attendees", "telephony", "meetings"])
+def test_a_table_is_of_one_moment_whatever_is_pulled_meanwhile(monkeypatch, name):
+    monkeypatch.setattr(rawrows, "PARENTS", 1)
+    monkeypatch.setattr(rawrows, "CHUNK", 1)
+    monkeypatch.setattr(longtables, "CHUNK", 1)
+    records = [meeting(uuid=f"u{n}", start_time=f"2026-03-09 10:0{n}:00") for n in range(4)]
+    take(*records)
+    whole = table(name, bom=False)
+    pieces = exports.write(exports.TABLES[name], Filter(), NOW, bom=False)
+    begun = next(pieces) + next(pieces)
+
+    def pull():
+        # Every meeting is reported anew, with another start and another name; one more comes.
+        anew = [visit("Eve", "10:20:00", "10:30:00")]
+        take(*(meeting(uuid=f"u{n}", start_time="2026-03-09 09:00:00", participants=anew) for n in range(5)))
+        connection.close()
+
+    thread = threading.Thread(target=pull)
+    thread.start()
+    thread.join()
+    assert begun + b"".join(pieces) == whole
+    assert table(name, bom=False) != whole

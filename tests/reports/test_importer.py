@@ -2,7 +2,7 @@
 
 import copy
 import json
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from reports import bulk, importer, schedule, summaries
 from reports.models import Change, Meeting, Participant, Pull, Rejected, Room, TelephonyUsage, TrackedNumber
+from reports.provider.payloads import Call, Visit
 from tests.support import NOW, call, counts, ledger, meeting, new_pull, take, take_array, visit
 
 pytestmark = pytest.mark.django_db
@@ -304,6 +305,78 @@ def test_the_fast_insert_writes_what_django_would(django_user_model):
     assert Participant.objects.filter(join_time=kept.join_time).count() == 2
     meeting_row = Meeting.objects.get()
     assert Meeting.objects.filter(start_time=meeting_row.start_time, local_day=meeting_row.local_day).exists()
+
+
+def test_texts_come_back_as_they_were_told():
+    """Whatever stands in them, also what has a meaning in the database's own formats."""
+    odd = [
+        "\\N",
+        "a\\b",
+        "tab\there",
+        "line\nbreak",
+        "car\rriage",
+        "\\.",
+        "'; --",
+        '"',
+        "%s %(x)s ?",
+        "{}",
+        "\u2028",
+        "😀",
+        "",
+    ]
+    people = [visit(name, f"10:00:{place:02}", None) for place, name in enumerate(odd)]
+    phones = [call(number, "10:05:00", "10:06:00", None, None) for number in ("\\N", "+86\\t1", "\\")]
+    for number, topic in enumerate(odd):
+        take(meeting(uuid=f"u{number}\\", topic=topic, participants=people, telephony_usage=phones))
+    for number, topic in enumerate(odd):
+        kept = Meeting.objects.get(uuid=f"u{number}\\")
+        assert kept.topic == topic
+        assert list(kept.participants.values_list("name", flat=True)) == odd
+        assert set(kept.participants.values_list("leave_time", flat=True)) == {None}
+        assert sorted(kept.telephony_usage.values_list("phone_number", flat=True)) == sorted(["\\N", "+86\\t1", "\\"])
+        assert {(one.duration, one.total) for one in kept.telephony_usage.all()} == {(None, None)}
+
+
+def test_as_many_rows_as_there_are_come_in():
+    """More than one statement holds, and a count that is no power of two."""
+    people = [visit(f"guest {n}", f"10:{n // 60 % 60:02}:{n % 60:02}", "11:00:00") for n in range(2500)]
+    take(meeting(participants=people))
+    rows = Participant.objects.order_by("place").values_list("place", "name", "name_key")
+    assert list(rows) == [(n + 1, f"guest {n}", f"guest {n}") for n in range(2500)]
+
+
+def test_the_digest_of_what_is_kept_stays_what_it_was():
+    """Another digest would take every meeting that is kept for a changed one."""
+    at = datetime(2026, 3, 9, 2, tzinfo=UTC)
+    visits = [
+        Visit("王伟", at + timedelta(minutes=5), None),
+        Visit("Anna; 3:x", at, at + timedelta(seconds=61, microseconds=25)),
+        Visit("", at, at),
+    ]
+    calls = [
+        Call("+8613912345678", "call-out", at, at + timedelta(minutes=2), 120, Decimal("0.120")),
+        Call("", "", None, None, None, None),
+    ]
+    assert importer.digest(importer.canonical_visits(visits)) == (
+        "0d077c2d6e1e0b674d613b58c29137e399141c08d98120d30ec29f70befe95c2"
+    )
+    assert importer.digest(importer.canonical_calls(calls)) == (
+        "e191b815a5055ec426a569e0c5e9f4cc8e6b9c7e57ba440f5a05cf39e933679f"
+    )
+    assert importer.digest(()) == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+    assert importer.digest(None) == ""
+
+
+moments = st.integers(0, 3).map(lambda minute: datetime(2026, 3, 9, 2, minute, tzinfo=UTC))
+
+
+@given(st.lists(st.builds(Visit, st.sampled_from(["A", "B"]), moments, st.none() | moments), max_size=6), st.randoms())
+def test_any_order_of_visits_becomes_the_same(stays, random):
+    kept = importer.canonical_visits(stays)
+    random.shuffle(stays)
+    assert importer.canonical_visits(stays) == kept
+    far = datetime.max.replace(tzinfo=UTC)
+    assert list(kept or ()) == sorted(stays, key=lambda one: (one.join_time, one.leave_time or far, one.name))
 
 
 names = st.sampled_from(["王伟", "Anna", "anna ", "", "Bo"])

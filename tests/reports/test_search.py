@@ -143,7 +143,7 @@ def test_an_import_that_is_undone_leaves_no_text_and_the_next_one_makes_it(monke
     def fail(*_: object) -> None:
         raise RuntimeError
 
-    monkeypatch.setattr(importer, "_forget_rejected", fail)
+    monkeypatch.setattr(importer, "_wake", fail)
     with pytest.raises(RuntimeError):
         take(report(1, "周例会", ["王伟"]))
     assert texts() == set()

@@ -2,7 +2,7 @@
 
 import json
 from contextlib import suppress
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reports.provider import payloads
 from reports.provider.errors import BadPayload, Denied, ProviderError, Refused, Transient
 from reports.provider.payloads import (
     Call,
@@ -649,3 +650,143 @@ def test_neighbours_of_wild_records_are_read(wild: list[Any], changes: dict[str,
 def test_no_body_raises_anything_else(body: bytes | str) -> None:
     with suppress(BadPayload):
         decode(body)
+
+
+# The short way ---------------------------------------------------------------------------------------
+
+# Clocks that are set by an hour, by half an hour at 2:00, and never.
+ZONES = [ZoneInfo(name) for name in ("Europe/Berlin", "Australia/Lord_Howe", "Asia/Shanghai", "Asia/Kathmandu")]
+CHANGES = [datetime(2026, 3, 29), datetime(2026, 10, 25), datetime(2026, 4, 5), datetime(2026, 10, 4)]
+around_a_change = st.sampled_from([*CHANGES, datetime(2024, 2, 29)])
+written = st.builds(
+    lambda day, second, form: form(day + timedelta(seconds=second)),
+    around_a_change,
+    st.integers(0, 4 * 3600),
+    st.sampled_from(
+        [
+            lambda moment: moment.strftime("%Y-%m-%d %H:%M:%S"),
+            lambda moment: moment.strftime("%Y-%m-%dT%H:%M:%SZ"),
+            lambda moment: f" {moment:%Y-%m-%d %H:%M:%S}",
+            lambda moment: f"{moment.year}-{moment.month}-{moment.day} {moment:%H:%M:%S}",
+            lambda moment: moment.strftime("%Y-%m-%d %H:%M"),
+            lambda moment: moment.isoformat(" ", "milliseconds"),
+        ]
+    ),
+)
+odd: st.SearchStrategy[Any] = st.sampled_from(
+    [
+        *(
+            "2026-02-30 10:00:00",
+            "2026-03-09 24:00:00",
+            "2026-03-09 23:59:60",
+            "2026-03-09 25:00:00",
+            "0000-00-00 00:00:00",
+        ),
+        *(
+            "1999-12-31 23:59:59",
+            "2101-01-01 00:00:00",
+            "2026-03-09 10:00:0",
+            "２０２６-03-09 10:00:00",
+            "2026-03-09 1０:00:00",
+        ),
+        *("", None, 5, [], {}, True, "soon", "2026-03-09 10:61:00", "2026-03-09T10:00:00", "2026-03-09T24:00:00Z"),
+    ]
+)
+
+
+def by_the_book(text: str, zone: ZoneInfo) -> datetime:
+    """What a time means, without any table."""
+    utc = text.endswith("Z")
+    parts = text.strip().rstrip("Z").replace("T", " ").split(" ")
+    year, month, day = (int(part) for part in parts[0].split("-"))
+    hours, minutes, *seconds = parts[1].split(":")
+    second = float(seconds[0]) if seconds else 0.0
+    plain = datetime(year, month, day) + timedelta(hours=int(hours), minutes=int(minutes), seconds=second)
+    return plain.replace(tzinfo=UTC if utc else zone).astimezone(UTC)
+
+
+@given(st.sampled_from(ZONES), written)
+def test_a_time_means_the_same_by_the_table_of_hours(zone, text):
+    assert payloads._time({"t": text}, ("t",), "t", zone) == by_the_book(text, zone)
+    assert payloads.parse_time(text.strip(), zone) == by_the_book(text, zone)
+
+
+@pytest.mark.parametrize("zone", ZONES, ids=str)
+def test_every_minute_around_a_change_of_the_clock_means_the_same_by_the_table(zone):
+    for day in CHANGES:
+        for minute in range(5 * 60):
+            text = (day + timedelta(minutes=minute, seconds=59)).strftime("%Y-%m-%d %H:%M:%S")
+            assert payloads._time({"t": text}, ("t",), "t", zone) == by_the_book(text, zone), text
+
+
+def outcome(read: Any) -> Any:
+    try:
+        return read()
+    except payloads.FieldError as error:
+        return (error.field, error.reason)
+
+
+words: st.SearchStrategy[Any] = st.sampled_from(
+    ["王伟", " Anna ", "", "a\x00b", "\ud800", "x" * 101, "l" * 100 + " ", None, 7, True, ["x"], {}]
+)
+USUAL_VISIT = {"name": "Li", "join_time": "2026-03-09 10:00:00", "leave_time": "2026-03-09 11:00:00"}
+USUAL_CALL = {
+    "phone_number": "+8613912345678",
+    "type": "call-in",
+    "start_time": "2026-03-09 10:00:00",
+    "end_time": "2026-03-09 10:02:00",
+    "duration": 2,
+    "total": Decimal("0.12"),
+}
+visit_fields = {"name": words, "user_name": words, "join_time": written | odd, "leave_time": written | odd}
+call_fields = {
+    "phone_number": words,
+    "phoneNumber": words,
+    "type": words,
+    "start_time": written | odd,
+    "end_time": odd,
+    "duration": st.sampled_from([2, "3", 0, -1, None, "01:25", True, Decimal("1.5"), 10**12]),
+    "total": st.sampled_from(
+        [Decimal("0.12"), Decimal("0.1200000"), Decimal("1E+20"), Decimal("0.1234567"), "0.12", 1, None, "x", True]
+    ),
+}
+
+
+def nearly(usual: dict[str, Any], fields: dict[str, st.SearchStrategy[Any]]) -> st.SearchStrategy[dict[str, Any]]:
+    """The usual row with a field or two that are different, or not there."""
+    names = st.sampled_from([*usual])
+    changes = st.fixed_dictionaries({}, optional=fields) | st.one_of(
+        [field.map(lambda value, name=name: {name: value}) for name, field in fields.items()]
+    )
+    return st.builds(
+        lambda change, gone: {name: value for name, value in {**usual, **change}.items() if name != gone},
+        changes,
+        st.none() | names,
+    )
+
+
+visit_rows, call_rows = nearly(USUAL_VISIT, visit_fields), nearly(USUAL_CALL, call_fields)
+
+
+@given(st.sampled_from(ZONES), st.lists(visit_rows, max_size=4), st.lists(call_rows, max_size=4))
+def test_rows_are_read_the_same_by_the_short_way(zone, visits, calls):
+    """Whatever the rows hold: the same visits and calls, or the same field and reason, as when read with care."""
+    assert outcome(lambda: payloads._visits(visits, zone)) == outcome(
+        lambda: tuple(payloads._visit(row, f"participants[{place}]", zone) for place, row in enumerate(visits))
+    )
+    assert outcome(lambda: payloads._calls(calls, zone)) == outcome(
+        lambda: tuple(payloads._call(row, f"telephony_usage[{place}]", zone) for place, row in enumerate(calls))
+    )
+
+
+def test_what_is_remembered_of_texts_and_hours_has_an_end(monkeypatch):
+    names, hours = payloads._Texts(str.strip), payloads._Hours(SHANGHAI)
+    monkeypatch.setattr(payloads._Texts, "MOST", 10)
+    monkeypatch.setattr(payloads._Hours, "MOST", 10)
+    for number in range(100):
+        assert names[f" {number} "] == str(number)
+        assert hours[f"2026-03-{number % 28 + 1:02} {number % 24:02}"].tzinfo is UTC
+    assert len(names) <= 10
+    assert len(hours) <= 10
+    with pytest.raises(KeyError):
+        names["x" * 101]
