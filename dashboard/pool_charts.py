@@ -6,7 +6,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from dashboard.charts import Chart
+from dashboard.charts import Chart, bar_label, bar_name, parts_of
 from dashboard.filters import link
 from dashboard.templatetags import ledger
 from reports import csvtable
@@ -51,15 +51,25 @@ def concurrent_by_hour(hours: Sequence[tuple[datetime, int]], pool: int | None, 
 
 
 def concurrent_by_day(days: Sequence[tuple[date, int]], pool: int | None, path: str, chosen: Filter, csv: str) -> Chart:
-    """The most rooms at once on each local day; each bar leads to the meetings that began on it."""
-    links = [link(path, chosen, first=day, last=day, sort="", compare=False) for day, _most in days]
+    """The most rooms at once on each local day; each bar leads to the meetings that began on it.
+
+    Of a long period a bar is a week or a month, with the most of its days.
+    """
+    step, parts = parts_of([day for day, _most in days])
+    told = dict(days)
+    names = [bar_name(part[0], part[-1], step) for part in parts]
+    description = {
+        "day": _("The most of each day. Choose a bar to see its meetings."),
+        "week": _("The most of each week. Choose a bar to see its meetings."),
+        "month": _("The most of each month. Choose a bar to see its meetings."),
+    }
     return _concurrent(
-        _("The most of each day. Choose a bar to see its meetings."),
-        "day",
-        [day.isoformat() for day, _most in days],
-        [ledger.day(day) for day, _most in days],
-        [most for _day, most in days],
-        links,
+        description[step],
+        step,
+        [bar_label(part[0], step) for part in parts],
+        names,
+        [max(told[day] for day in part) for part in parts],
+        [link(path, chosen, first=part[0], last=part[-1], sort="", compare=False) for part in parts],
         pool,
         csv,
     )
@@ -76,13 +86,14 @@ def _concurrent(
     csv_url: str,
 ) -> Chart:
     datasets = [{"label": _("rooms at once"), "data": most}, *limit(pool, len(most))]
+    heads = {"hour": _("Hour"), "day": _("Day"), "week": _("Week"), "month": _("Month")}
     return Chart(
         id="chart-concurrent-rooms",
         kind="bar",
         title=_("Concurrent rooms"),
         description=description,
         data={"kind": "bar", "axis": axis, "labels": labels, "datasets": datasets, "links": links},
-        table_head=[_("Hour") if axis == "hour" else _("Day"), _("Rooms at once")],
+        table_head=[heads[axis], _("Rooms at once")],
         table_rows=[[name, ledger.count(value)] for name, value in zip(names, most, strict=True)],
         csv_url=csv_url,
         row_urls=links,

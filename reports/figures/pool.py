@@ -344,22 +344,30 @@ def concurrency(run: Run) -> list[tuple[datetime, int]]:
 
 def worst_hours(run: Run, count: int) -> list[Hour]:
     """The clock hours with the most rooms at once; of equals those with more occupied time, then the earlier."""
+    # Each of the days with the most has an hour with as many: no other day has one that is among the first.
     hours: list[Hour] = []
     if isinstance(run, Course):
-        found = [(run.most(begin, end), hour, begin, end) for hour, begin, end in courses.clock_hours(run)]
-        # Only those that can be among the first are measured.
-        least = sorted((most for most, *_ in found), reverse=True)[:count][-1:]
-        hours = [courses.measured(run, *hour) for most, *hour in found if most and most >= least[0]]
+        days = courses.most_by_day(run)
+        # Of the last day some hours may be to come.
+        least = _least((most for _day, most in days[:-1]), count)
+        for day in [day for day, most in days[:-1] if most >= least] + [day for day, _most in days[-1:]]:
+            for hour, begin, end in courses.hours_of(day):
+                if begin < run.until and run.most(begin, end) >= least:
+                    hours.append(courses.measured(run, hour, begin, end))
     else:
         for part in run.swept:
             hours += worst_hours(part, count)
-        # Each of the days with the most has an hour with as many.
-        least = sorted((run.most(day) for day in run.whole), reverse=True)[:count][-1:]
-        days = [day for day in run.whole if run.most(day) >= max(1, least[0])]
-        texts = run.texts(days, "hours")
-        for day in days:
-            hours += _hours_of(day, texts.get(day), run.held(day), least[0])
+        least = _least((run.most(day) for day in run.whole), count)
+        whole = [day for day in run.whole if run.most(day) >= least]
+        texts = run.texts(whole, "hours")
+        for day in whole:
+            hours += _hours_of(day, texts.get(day), run.held(day), least)
     return sorted(hours, key=lambda one: (-one.most, -one.room_seconds, one.hour))[:count]
+
+
+def _least(most: Iterable[int], count: int) -> int:
+    """How many rooms an hour has at least to be among so many worst ones, by the most of each day."""
+    return max(1, (sorted(most, reverse=True)[count - 1 : count] or [1])[0])
 
 
 def _hours_of(day: date, told: list[list[int] | None] | None, held: int, least: int) -> list[Hour]:
@@ -368,7 +376,7 @@ def _hours_of(day: date, told: list[list[int] | None] | None, held: int, least: 
         return [
             Hour(datetime(day.year, day.month, day.day, number), *row)  # noqa: DTZ001 — on the clock
             for number, row in enumerate(told or ())
-            if row and row[0] and row[0] >= least
+            if row and row[0] >= least
         ]
     found = []
     for hour, begin, end in courses.hours_of(day):
