@@ -467,7 +467,9 @@ def touch_all() -> None:
             model._default_manager.all().delete()
         Touched.objects.all().delete()
         quote = connection.ops.quote_name
-        for model, end in ((Meeting, "end_time"), (TelephonyUsage, "NULL")):
+        # A bare NULL beside DISTINCT is a text to PostgreSQL.
+        none = "NULL" if connection.vendor == "sqlite" else "NULL::timestamptz"
+        for model, end in ((Meeting, "end_time"), (TelephonyUsage, none)):
             source, target = quote(model._meta.db_table), quote(Touched._meta.db_table)
             with connection.cursor() as cursor:
                 cursor.execute(

@@ -645,7 +645,8 @@ class KeptPeak(models.Model):
 class KeptCourse(models.Model):
     """How many rooms meetings of at most a day occupied at once on a day: what joins it to others, hours, extra rooms.
 
-    Days alone: nothing of it adds up to longer stretches. head, tail: rooms at its begin and before its end.
+    Days alone: nothing of it adds up to longer stretches. head, tail: rooms at its begin, until a moment,
+    and before its end, from one; both in seconds since 1970.
     hours: JSON, of each clock hour the most rooms, room seconds and meetings, null where the clock skips it.
     extras: JSON, of each meeting in an extra room how many others occupied one as it began, its begin (seconds since
     1970) and id, in this order. least_extra: the fewest others of those; NULL without one.
@@ -654,9 +655,9 @@ class KeptCourse(models.Model):
     stretch = models.PositiveIntegerField(unique=True)
     peak = models.PositiveIntegerField()
     head = models.PositiveIntegerField()
-    head_until = models.BigIntegerField(help_text=_("seconds since 1970"))
+    head_until = models.BigIntegerField()
     tail = models.PositiveIntegerField()
-    tail_from = models.BigIntegerField(help_text=_("seconds since 1970"))
+    tail_from = models.BigIntegerField()
     least_extra = models.PositiveIntegerField(null=True)
     hours = models.TextField()
     extras = models.TextField(blank=True)
