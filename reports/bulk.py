@@ -51,13 +51,6 @@ def insert_rows(model: type[models.Model], names: Sequence[str], rows: Iterable[
     _insert(f"INSERT INTO {_table(model)} ({_columns(fields)})", "", fields, columns)
 
 
-def insert_missing(model: type[models.Model], names: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """Insert rows as `insert_rows` does, one statement for many, leaving out those that are there already."""
-    if columns := list(zip(*rows, strict=True)):
-        fields = _fields(model, names)
-        _insert(f"INSERT INTO {_table(model)} ({_columns(fields)})", "ON CONFLICT DO NOTHING", fields, columns)
-
-
 def insert_new(model: type[models.Model], names: Sequence[str], rows: Iterable[Sequence[Any]], key: str) -> None:
     """Insert rows as `insert_rows` does, leaving out those whose `key`, a unique column, is there already.
 

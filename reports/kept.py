@@ -138,8 +138,6 @@ class State:
     touched: set[date] = field(default_factory=set)
     stretches: set[int] = field(default_factory=set)
     sound: bool = True
-    # Between which local days there are meetings and calls, as far as it was asked for.
-    known: tuple[date, date] | bool | None = False
 
 
 def touched_days(rows: Iterable[tuple[date, datetime | None]], zone: ZoneInfo) -> set[date]:
@@ -154,7 +152,7 @@ def touched_days(rows: Iterable[tuple[date, datetime | None]], zone: ZoneInfo) -
     return found
 
 
-_steady: ContextVar[list[State] | None] = ContextVar("steady", default=None)
+_steady: ContextVar[dict[str, Any] | None] = ContextVar("steady", default=None)
 
 
 @contextmanager
@@ -163,7 +161,7 @@ def steady() -> Iterator[None]:
     if _steady.get() is not None:
         yield  # a part of a page stands on the same as all of it
         return
-    token = _steady.set([])
+    token = _steady.set({})
     try:
         yield
     finally:
@@ -172,13 +170,17 @@ def steady() -> Iterator[None]:
 
 def state() -> State:
     """What is kept at this moment; within `steady`, what was so at the first time."""
-    held = _steady.get()
-    if held:
-        return held[0]
-    found = _state()
-    if held is not None:
-        held.append(found)
+    found: State = _once("state", _state)
     return found
+
+
+def _once(name: str, ask: Callable[[], Any]) -> Any:
+    held = _steady.get()
+    if held is None:
+        return ask()
+    if name not in held:
+        held[name] = ask()
+    return held[name]
 
 
 def _state() -> State:
@@ -274,9 +276,11 @@ def waiting() -> int:
 
 def known_days() -> tuple[date, date] | None:
     """The first and the last local day of any meeting or call; None where there is none."""
-    held = _steady.get()
-    if held and not isinstance(held[0].known, bool):
-        return held[0].known
+    found: tuple[date, date] | None = _once("days", _known_days)
+    return found
+
+
+def _known_days() -> tuple[date, date] | None:
     days: list[date] = []
     for model in (Meeting, TelephonyUsage):
         rows = model._default_manager.all()
@@ -284,10 +288,7 @@ def known_days() -> tuple[date, date] | None:
         for side in (Min("local_day"), Max("local_day")):
             if (day := rows.aggregate(day=side)["day"]) is not None:
                 days.append(day)
-    found = (min(days), max(days)) if days else None
-    if held:
-        held[0].known = found
-    return found
+    return (min(days), max(days)) if days else None
 
 
 def holds_all(chosen: Filter) -> bool:

@@ -115,21 +115,21 @@ def _found(wanted: str, vendor: str, trigrams: bool) -> tuple[str, tuple[Any, ..
     return by_topic.values_list("pk").union(*ways, all=True).query.sql_with_params()
 
 
-def _texts(kind: str, wanted: str, trigrams: bool) -> Query:
+def _texts(kind: str, wanted: str, trigrams: bool) -> Query | RawSQL:
     """The kept texts of a kind that contain a folded text."""
     texts = apps.get_model("reports", "SearchText").objects.filter(kind=kind)
-    return texts.filter(_contains(wanted, trigrams)).values_list("text").query
-
-
-def _contains(wanted: str, trigrams: bool) -> Q:
     if len(wanted) >= LONG:
-        return Q(pk__in=[])
+        return texts.none().values_list("text").query
     if trigrams and len(wanted) >= 3:
-        phrase = '"{}"'.format(wanted.replace('"', '""'))
-        # Only a name of our own is in the text; the phrase is bound.
-        return Q(pk__in=RawSQL(f"SELECT rowid FROM {TRIGRAMS} WHERE {TRIGRAMS} MATCH %s", [phrase]))  # noqa: S608, S611
+        # CROSS: from what the index has found to the texts, never the other way round. Only names of our own are
+        # in the statement; the values are bound.
+        statement = (
+            f"SELECT kept.text FROM {TRIGRAMS} found CROSS JOIN {texts.model._meta.db_table} kept "  # noqa: S608
+            f"ON kept.id = found.rowid WHERE found.{TRIGRAMS} MATCH %s AND kept.kind = %s"
+        )
+        return RawSQL(statement, ['"{}"'.format(wanted.replace('"', '""')), kind])  # noqa: S611
     # On PostgreSQL its index by trigrams answers this as well, where it is there.
-    return Q(text__contains=wanted)
+    return texts.filter(text__contains=wanted).values_list("text").query
 
 
 # The databases whose index was seen, by their names: it is made once and stays.

@@ -2,17 +2,17 @@
 
 A ledger of millions of visits has some thousands of them: a text of one or two characters is looked for by
 reading them all, a longer one by an index of their trigrams. From the texts to the meetings the way is an index
-(see querysets.py). Long texts are not kept here: they are so few that
-they are read one by one.
+(see querysets.py). Long texts are not kept here: they are so few
+that they are read one by one.
 """
 
+import json
 from collections.abc import Iterable
 from typing import Any
 
 from django.db import DatabaseError, connection, transaction
 from django.db.models import Exists, F, OuterRef, QuerySet, TextField, Value
 
-from reports import bulk
 from reports.expressions import LONG, Short, Topic
 from reports.models import Meeting, Participant, SearchText
 from reports.provider.payloads import MeetingRecord
@@ -32,21 +32,27 @@ def keep(records: Iterable[MeetingRecord]) -> None:
     make the same ones never wait in a circle. What is known to be there is asked for all the same: `tidy` then
     waits for this transaction, and drops nothing that it relies on.
     """
-    found: set[tuple[str, str]] = set()
+    topics: set[str] = set()
+    numbers: set[str] = set()
+    names: set[str] = set()
     for record in records:
-        found.add((Kind.TOPIC.value, fold(record.topic or "")))
-        found.add((Kind.NUMBER.value, record.meeting_id))
-        found.update((Kind.NAME.value, fold(visit.name)) for visit in record.visits or ())
-    rows = sorted(row for row in found if 0 < len(row[1]) < LONG)
-    if not rows:
-        return
-    if connection.vendor != "postgresql":
-        bulk.insert_missing(SearchText, ("kind", "text"), rows)
-        return
-    # One statement: a round trip for each would take longer than all the rest.
-    statement = f"INSERT INTO {TABLE} (kind, text) SELECT * FROM unnest(%s::text[], %s::text[]) ON CONFLICT DO NOTHING"
+        topics.add(record.topic or "")
+        numbers.add(record.meeting_id)
+        names.update([visit.name for visit in record.visits or ()])
+    for kind, texts in ((Kind.NAME, map(fold, names)), (Kind.NUMBER, numbers), (Kind.TOPIC, map(fold, topics))):
+        _make(kind, sorted({text for text in texts if 0 < len(text) < LONG}))
+
+
+def _make(kind: SearchText.Kind, texts: list[str]) -> None:
+    """Make those of a kind that are not there, in their order and by one statement: many cost several times that."""
+    bound: list[str] | str = texts
+    if connection.vendor == "postgresql":
+        given = "unnest(%s::text[]) AS given (value)"
+    else:
+        given, bound = "json_each(%s) AS given", json.dumps(texts, ensure_ascii=False)
+    wanted = f"SELECT %s, value FROM {given} WHERE true ON CONFLICT DO NOTHING"
     with connection.cursor() as cursor:
-        cursor.execute(statement, [list(column) for column in zip(*rows, strict=True)])
+        cursor.execute(f"INSERT INTO {TABLE} (kind, text) {wanted}", [kind.value, bound])
 
 
 def tidy() -> None:

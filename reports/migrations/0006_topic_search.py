@@ -18,7 +18,7 @@ def drop(apps, schema_editor):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("reports", "0005_provider_totals")]
+    dependencies = [("reports", "0006_indexes")]
     operations = [
         migrations.CreateModel(
             name="SearchText",

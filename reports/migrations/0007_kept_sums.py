@@ -48,7 +48,7 @@ def remove(apps, schema_editor):
 
 class Migration(migrations.Migration):
     # The rows are filled before the triggers are made.
-    dependencies = [("reports", "0006_indexes"), ("reports", "0006_topic_search")]
+    dependencies = [("reports", "0006_topic_search")]
     operations = [
         migrations.CreateModel(
             name='KeptPeak',

@@ -16,7 +16,7 @@ from tests.faults.processes import ROOT, kill, manage
 
 pytestmark = pytest.mark.service
 
-WORKERS, ROUNDS = 4, 30
+WORKERS, ROUNDS = 4, 20
 
 
 @pytest.fixture
@@ -71,6 +71,15 @@ def importers(environment: dict[str, str], count: int) -> Iterator[list[Importer
             kill(one.process)
 
 
+# Every row that is written takes its time, so that transactions overlap in the middle of a statement too.
+SLOW = """
+CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(0.001); RETURN NEW; END $$;
+CREATE TRIGGER slow BEFORE INSERT OR UPDATE ON reports_room FOR EACH ROW EXECUTE FUNCTION slow();
+CREATE TRIGGER slow BEFORE INSERT OR UPDATE ON reports_meeting FOR EACH ROW EXECUTE FUNCTION slow();
+CREATE TRIGGER slow BEFORE INSERT OR UPDATE ON reports_rejected FOR EACH ROW EXECUTE FUNCTION slow();
+"""
+
+
 def tried_again(environment: dict[str, str]) -> int:
     log = Path(environment["DATA_DIR"]) / "roomledger.log"
     return log.read_text(encoding="utf-8").count("tried again") if log.exists() else 0
@@ -95,6 +104,8 @@ for pull in Pull.objects.all():
 def test_workers_that_import_the_same_at_once_never_stand_against_each_other(environment):
     told: dict[int, list[int]] = {}
     fresh = 0
+    with psycopg.connect(environment["DATABASE_URL"]) as connection:
+        connection.execute(SLOW)
     with importers(environment, WORKERS) as workers:
         for turn in range(ROUNDS):
             for worker in workers:
