@@ -1,13 +1,15 @@
 """The charts of the pool: rooms at once over time, hours at each level, what other numbers would have meant."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import date, datetime
+from functools import partial
 from typing import Any
 
 from django.utils.translation import gettext as _
 
 from dashboard.charts import Chart, bar_label, bar_name, parts_of
-from dashboard.filters import link
+from dashboard.filters import day_links, link
 from dashboard.templatetags import ledger
 from reports import csvtable
 from reports.figures.pool import Level, OfSize, WhatIf
@@ -18,6 +20,7 @@ LONGEST_AXIS = 300
 TONES = 7
 
 HourUrl = Callable[[datetime], str]
+HOUR = "%Y-%m-%dT%H"
 
 
 def hour_url(path: str, chosen: Filter, hour: datetime) -> str:
@@ -28,6 +31,18 @@ def hour_url(path: str, chosen: Filter, hour: datetime) -> str:
     if chosen.during not in (None, hour):
         return ""
     return link(path, chosen, first=None, last=None, period="all", during=hour, sort="", compare=False)
+
+
+def hour_urls(path: str, chosen: Filter) -> HourUrl:
+    """`hour_url` for many hours: what their addresses have in common is written once."""
+    mark = datetime(2000, 1, 1)  # noqa: DTZ001 — on the clock
+    before, name, after = hour_url(path, replace(chosen, during=None), mark).partition(f"during={mark:{HOUR}}")
+
+    def url(hour: datetime) -> str:
+        return f"{before}during={hour:{HOUR}}{after}" if chosen.during in (None, hour) else ""
+
+    # Of no other value is it a part: an equals sign in one is written otherwise.
+    return url if name else partial(hour_url, path, chosen)
 
 
 def limit(pool: int | None, count: int) -> list[dict[str, Any]]:
@@ -69,7 +84,7 @@ def concurrent_by_day(days: Sequence[tuple[date, int]], pool: int | None, path: 
         [bar_label(part[0], step) for part in parts],
         names,
         [max(told[day] for day in part) for part in parts],
-        [link(path, chosen, first=part[0], last=part[-1], sort="", compare=False) for part in parts],
+        day_links(path, chosen, [(part[0], part[-1]) for part in parts], sort="", compare=False),
         pool,
         csv,
     )
