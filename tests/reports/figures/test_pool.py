@@ -556,7 +556,7 @@ def test_long_and_running_meetings_lie_over_kept_days(db):
         meeting(uuid="runs", start_time="2026-02-28 09:00:00", end_time=None, host_id="", is_extra=1),
         # At a midnight that a running one lies over.
         meeting(uuid="until", start_time="2026-03-06 22:00:00", end_time="2026-03-07 00:00:00"),
-        meeting(uuid="from", start_time="2026-03-08 00:00:00", end_time="2026-03-08 00:30:00"),
+        meeting(uuid="from", start_time="2026-03-09 00:00:00", end_time="2026-03-09 00:30:00"),
     )
     chosen = Filter(first=date(2026, 2, 26), last=date(2026, 3, 12))
     kept.fold()
