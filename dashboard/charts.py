@@ -58,35 +58,49 @@ class Bar(NamedTuple):
     earlier: Totals | None
 
 
+def parts_of(days: Sequence[date]) -> tuple[str, list[Sequence[date]]]:
+    """Days in a row, a part for each bar, and what each of them is: "day", "week" or "month".
+
+    Weeks begin on Monday; the ends of the row cut them.
+    """
+    step, starts = "day", list(range(len(days)))
+    if len(starts) > MOST_BARS:
+        step = "week"
+        starts = [place for place, day in enumerate(days) if not place or day.weekday() == 0]
+    if len(starts) > MOST_BARS:
+        step = "month"
+        starts = [place for place, day in enumerate(days) if not place or day.day == 1]
+    return step, [days[start:end] for start, end in pairwise([*starts, len(days)])]
+
+
 def bars(days: Days, before: Days) -> tuple[str, list[Bar]]:
     """The days of a period as bars, and what each of them is: "day", "week" or "month".
 
     Weeks begin on Monday; the period's ends cut them. before: the previous period, as many days, or none.
     """
-    step, starts = "day", list(range(len(days)))
-    if len(starts) > MOST_BARS:
-        step = "week"
-        starts = [place for place, (day, _totals) in enumerate(days) if not place or day.weekday() == 0]
-    if len(starts) > MOST_BARS:
-        step = "month"
-        starts = [place for place, (day, _totals) in enumerate(days) if not place or day.day == 1]
+    step, parts = parts_of([day for day, _totals in days])
     found = []
-    for start, end in pairwise([*starts, len(days)]):
+    start = 0
+    for part_days in parts:
+        end = start + len(part_days)
         part, past = days[start:end], before[start:end]
         whole = usage.together(totals for _day, totals in part)
         earlier = usage.together(totals for _day, totals in past) if past else None
         found.append(Bar(part[0][0], part[-1][0], whole, earlier))
+        start = end
     return step, found
 
 
-def _bar_name(bar: Bar, step: str) -> str:
+def bar_name(first: date, last: date, step: str) -> str:
+    """What a bar is called: its day, its days, or its month."""
     if step == "month":
-        return ledger.month(bar.first)
-    return ledger.day(bar.first) if bar.first == bar.last else f"{ledger.day(bar.first)} – {ledger.day(bar.last)}"
+        return ledger.month(first)
+    return ledger.day(first) if first == last else f"{ledger.day(first)} – {ledger.day(last)}"
 
 
-def _bar_label(bar: Bar, step: str) -> str:
-    return f"{bar.first:%Y-%m}" if step == "month" else bar.first.isoformat()
+def bar_label(first: date, step: str) -> str:
+    """Its place on the axis."""
+    return f"{first:%Y-%m}" if step == "month" else first.isoformat()
 
 
 def meetings_a_day(days: Days, before: Days, chosen: Filter, path: str, csv_url: str) -> Chart:
@@ -107,7 +121,12 @@ def meetings_a_day(days: Days, before: Days, chosen: Filter, path: str, csv_url:
     heads = {"day": _("Day"), "week": _("Week"), "month": _("Month")}
     head = [heads[step], _("In rooms of the pool"), _("In extra rooms"), _("All")]
     rows: list[list[Any]] = [
-        [_bar_name(one, step), ledger.count(inside), ledger.count(outside), ledger.count(one.totals.meetings)]
+        [
+            bar_name(one.first, one.last, step),
+            ledger.count(inside),
+            ledger.count(outside),
+            ledger.count(one.totals.meetings),
+        ]
         for one, inside, outside in zip(found, regular, extra, strict=True)
     ]
     if before:
@@ -116,7 +135,7 @@ def meetings_a_day(days: Days, before: Days, chosen: Filter, path: str, csv_url:
         head.append(_("Previous period"))
         rows = [[*row, ledger.count(value)] for row, value in zip(rows, earlier, strict=True)]
     titles = {"day": _("Meetings a day"), "week": _("Meetings a week"), "month": _("Meetings a month")}
-    labels = [_bar_label(one, step) for one in found]
+    labels = [bar_label(one.first, step) for one in found]
     return Chart(
         id="chart-meetings-a-day",
         kind="bar",
@@ -133,14 +152,16 @@ def meetings_a_day(days: Days, before: Days, chosen: Filter, path: str, csv_url:
 def used_hours_a_day(days: Days, before: Days, chosen: Filter, path: str, csv_url: str) -> Chart:
     """Hours that rooms were used each day; a day whose meetings were all unreported has no bar. In, out: as above."""
     step, found = bars(days, before)
-    labels = [_bar_label(one, step) for one in found]
+    labels = [bar_label(one.first, step) for one in found]
     links = [link(path, chosen, first=one.first, last=one.last, compare=False) for one in found]
     datasets: list[dict[str, Any]] = [
         {"label": _("used hours"), "data": [_hours(one.totals.used_seconds) for one in found], "tone": 3}
     ]
     heads = {"day": _("Day"), "week": _("Week"), "month": _("Month")}
     head = [heads[step], _("Used hours")]
-    rows: list[list[Any]] = [[_bar_name(one, step), ledger.hours2(one.totals.used_seconds)] for one in found]
+    rows: list[list[Any]] = [
+        [bar_name(one.first, one.last, step), ledger.hours2(one.totals.used_seconds)] for one in found
+    ]
     if before:
         earlier = [one.earlier.used_seconds if one.earlier else None for one in found]
         data = [_hours(seconds) for seconds in earlier]

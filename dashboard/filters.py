@@ -276,6 +276,16 @@ def link(path: str, chosen: Filter, **changes: Any) -> str:
     return f"{path}?{query}" if query else path
 
 
+def day_links(path: str, chosen: Filter, spans: Sequence[tuple[date, date]], **changes: Any) -> list[str]:
+    """`link` with each of some spans of days, first and last: what they have in common is written once."""
+    if not spans:
+        return []
+    first, last = spans[0]
+    # The days come first.
+    rest = to_query(chosen, first=first, last=last, **changes).removeprefix(f"from={first}&to={last}")
+    return [f"{path}?from={first}&to={last}{rest}" for first, last in spans]
+
+
 @dataclass(frozen=True, slots=True)
 class Chip:
     """One part of the filter, and the address without it."""

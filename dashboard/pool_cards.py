@@ -8,7 +8,8 @@ from django.utils.translation import ngettext
 from dashboard import cards, filters, pool_charts
 from dashboard.cards import Card
 from dashboard.templatetags import ledger
-from reports.figures.pool import Hour, Picture, Size, WhatIf
+from reports.courses import Hour
+from reports.figures.pool import Picture, Size, WhatIf
 from reports.filter import Filter
 
 SERVED = 990  # thousandths of the meetings: the share that the page speaks of
@@ -100,7 +101,7 @@ def figure_cards(
     against = cards.against(before, chosen)
     meetings = reverse("meetings")
     size = now.size
-    short, needless = len(now.short), len(now.extras.needless)
+    short, needless = len(now.short), now.extras.free
     times = ngettext("%(count)s time", "%(count)s times", short) % {"count": ledger.count(short)}
     free = ngettext("%(count)s while rooms were free", "%(count)s while rooms were free", needless)
     return [

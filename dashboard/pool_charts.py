@@ -1,13 +1,15 @@
 """The charts of the pool: rooms at once over time, hours at each level, what other numbers would have meant."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import date, datetime
+from functools import partial
 from typing import Any
 
 from django.utils.translation import gettext as _
 
-from dashboard.charts import Chart
-from dashboard.filters import link
+from dashboard.charts import Chart, bar_label, bar_name, parts_of
+from dashboard.filters import day_links, link
 from dashboard.templatetags import ledger
 from reports import csvtable
 from reports.figures.pool import Level, OfSize, WhatIf
@@ -18,6 +20,7 @@ LONGEST_AXIS = 300
 TONES = 7
 
 HourUrl = Callable[[datetime], str]
+HOUR = "%Y-%m-%dT%H"
 
 
 def hour_url(path: str, chosen: Filter, hour: datetime) -> str:
@@ -28,6 +31,18 @@ def hour_url(path: str, chosen: Filter, hour: datetime) -> str:
     if chosen.during not in (None, hour):
         return ""
     return link(path, chosen, first=None, last=None, period="all", during=hour, sort="", compare=False)
+
+
+def hour_urls(path: str, chosen: Filter) -> HourUrl:
+    """`hour_url` for many hours: what their addresses have in common is written once."""
+    mark = datetime(2000, 1, 1)  # noqa: DTZ001 — on the clock
+    before, name, after = hour_url(path, replace(chosen, during=None), mark).partition(f"during={mark:{HOUR}}")
+
+    def url(hour: datetime) -> str:
+        return f"{before}during={hour:{HOUR}}{after}" if chosen.during in (None, hour) else ""
+
+    # Of no other value is it a part: an equals sign in one is written otherwise.
+    return url if name else partial(hour_url, path, chosen)
 
 
 def limit(pool: int | None, count: int) -> list[dict[str, Any]]:
@@ -51,15 +66,25 @@ def concurrent_by_hour(hours: Sequence[tuple[datetime, int]], pool: int | None, 
 
 
 def concurrent_by_day(days: Sequence[tuple[date, int]], pool: int | None, path: str, chosen: Filter, csv: str) -> Chart:
-    """The most rooms at once on each local day; each bar leads to the meetings that began on it."""
-    links = [link(path, chosen, first=day, last=day, sort="", compare=False) for day, _most in days]
+    """The most rooms at once on each local day; each bar leads to the meetings that began on it.
+
+    Of a long period a bar is a week or a month, with the most of its days.
+    """
+    step, parts = parts_of([day for day, _most in days])
+    told = dict(days)
+    names = [bar_name(part[0], part[-1], step) for part in parts]
+    description = {
+        "day": _("The most of each day. Choose a bar to see its meetings."),
+        "week": _("The most of each week. Choose a bar to see its meetings."),
+        "month": _("The most of each month. Choose a bar to see its meetings."),
+    }
     return _concurrent(
-        _("The most of each day. Choose a bar to see its meetings."),
-        "day",
-        [day.isoformat() for day, _most in days],
-        [ledger.day(day) for day, _most in days],
-        [most for _day, most in days],
-        links,
+        description[step],
+        step,
+        [bar_label(part[0], step) for part in parts],
+        names,
+        [max(told[day] for day in part) for part in parts],
+        day_links(path, chosen, [(part[0], part[-1]) for part in parts], sort="", compare=False),
         pool,
         csv,
     )
@@ -76,13 +101,14 @@ def _concurrent(
     csv_url: str,
 ) -> Chart:
     datasets = [{"label": _("rooms at once"), "data": most}, *limit(pool, len(most))]
+    heads = {"hour": _("Hour"), "day": _("Day"), "week": _("Week"), "month": _("Month")}
     return Chart(
         id="chart-concurrent-rooms",
         kind="bar",
         title=_("Concurrent rooms"),
         description=description,
         data={"kind": "bar", "axis": axis, "labels": labels, "datasets": datasets, "links": links},
-        table_head=[_("Hour") if axis == "hour" else _("Day"), _("Rooms at once")],
+        table_head=[heads[axis], _("Rooms at once")],
         table_rows=[[name, ledger.count(value)] for name, value in zip(names, most, strict=True)],
         csv_url=csv_url,
         row_urls=links,

@@ -10,6 +10,7 @@ are added when asked (`LONG`).
 """
 
 import calendar
+import json
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -23,17 +24,20 @@ from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.db import connection, models, transaction
-from django.db.models import F, Max, Min, QuerySet, Value
+from django.db.models import F, Max, Min, Q, QuerySet, Value
 from django.db.models.functions import Cast, Coalesce
 
-from reports import bulk, intervals, summaries
+from reports import bulk, courses, intervals, summaries
 from reports.clockwork import DAY, days_between, inside, midnight, opening, opening_rules, peaks, week_hours
+from reports.courses import Use
 from reports.fields import MoneyField, tidy
 from reports.filter import Filter
 from reports.models import (
     KeptCalls,
+    KeptCourse,
     KeptEnds,
     KeptHours,
+    KeptLevel,
     KeptOpening,
     KeptPeak,
     KeptPeople,
@@ -43,6 +47,7 @@ from reports.models import (
     Ledger,
     Meeting,
     Participant,
+    Room,
     Stretch,
     TelephonyUsage,
     Touched,
@@ -153,6 +158,9 @@ _steady: ContextVar[dict[str, Any] | None] = ContextVar("steady", default=None)
 @contextmanager
 def steady() -> Iterator[None]:
     """Inside, what is kept is asked for once: a page stands on what was so when its first figure was asked for."""
+    if _steady.get() is not None:
+        yield  # a part of a page stands on the same as all of it
+        return
     token = _steady.set({})
     try:
         yield
@@ -296,8 +304,16 @@ def holds_all(chosen: Filter) -> bool:
 
 SUM, MIN, MAX = "SUM", "MIN", "MAX"
 # How the columns that are no plain sums are put together.
-ADDED = {"newest": MAX, "least_number": MIN, "most_number": MAX, "first_join": MIN, "last": MAX, "rooms": MAX}
-KEYS = ("by", "key", "room", "week_hour", "bucket")
+ADDED = {
+    "newest": MAX,
+    "least_number": MIN,
+    "most_number": MAX,
+    "first_join": MIN,
+    "last": MAX,
+    "rooms": MAX,
+    "longest": MAX,
+}
+KEYS = ("by", "key", "room", "week_hour", "bucket", "size", "level")
 Row = dict[str, Any]
 
 
@@ -413,7 +429,10 @@ _PUT: dict[str, Callable[[Any, Any], Any]] = {
 Progress = Callable[[int, int], None]
 TABLES: tuple[type[models.Model], ...] = (
     *(KeptTotals, KeptRooms, KeptSeries, KeptCalls, KeptHours, KeptEnds, KeptOpening, KeptPeak, KeptPeople),
+    *(KeptLevel, KeptCourse),
 )
+# Of days alone: it does not add up.
+OF_DAYS = {KeptCourse}
 
 
 def fold(*, stretches: bool = True, progress: Progress | None = None) -> int:
@@ -491,8 +510,9 @@ def _fold_some() -> int:
             return 0
         ancestors = {code(begin_of(day, scale), scale) for day in days for scale in (THIRD, MONTH, YEAR)}
         Stretch.objects.filter(code__in=ancestors).delete()
+        groups = groups_of_rooms()
         for day in sorted(days):
-            _fold_day(day, zone)
+            _fold_day(day, zone, groups)
         for start in range(0, len(taken), 500):
             Touched.objects.filter(pk__in=taken[start : start + 500]).delete()
         return len(days)
@@ -513,9 +533,10 @@ def _drop(stretch: int) -> None:
         kept._raw_delete(kept.db)
 
 
-def _fold_day(day: date, zone: ZoneInfo) -> None:
+def _fold_day(day: date, zone: ZoneInfo, groups: Mapping[int, int]) -> None:
     _drop(code(day))
     _fold_spans(day, zone)
+    _fold_course(day, zone, groups)
     if not any(model._default_manager.filter(local_day=day).exists() for model in (Meeting, TelephonyUsage)):
         return  # a day that lost its last row is no day of the ledger
     given: dict[Any, Any] = {ANY_CODE: code(day), ANY_DAY: day, ANY_DAY.isoformat(): day.isoformat()}
@@ -635,6 +656,104 @@ def _fold_spans(day: date, zone: ZoneInfo) -> None:
     bulk.insert_rows(KeptOpening, ["stretch", "room", "seconds"], rows)
 
 
+# How many rooms at once ------------------------------------------------------------------------------------
+
+
+def groups_of_rooms() -> dict[int, int]:
+    """The group of each room by its id: its seats, courses.EXTRA or courses.UNKNOWN."""
+    rooms = Room.objects.order_by().values_list("pk", "capacity", "temporary")
+    return {pk: courses.group_of_room(seats, temporary) for pk, seats, temporary in rooms}
+
+
+USE = ("start_time", "uuid", "end_time", "is_extra", "room_id", "pk")
+
+
+def use_of(row: tuple[Any, ...]) -> Use:
+    """An ended meeting by its columns `USE`."""
+    start, uuid, stop, extra, room, pk = row
+    return Use(start, uuid, stop, False, extra, room, pk)
+
+
+def short_uses(begin: datetime, end: datetime) -> list[Use]:
+    """Ended meetings of at most a day that begin from begin to end (excluded) or hold an instant of it."""
+    rows = Meeting.objects.filter(
+        Q(end_time__gt=begin) | Q(start_time__gte=begin),
+        start_time__gte=begin - timedelta(seconds=LONG),
+        start_time__lt=end,
+        open_seconds__lte=LONG,
+    )
+    return [use_of(row) for row in rows.order_by().values_list(*USE)]
+
+
+def long_uses(begin: datetime, end: datetime, now: datetime) -> list[Use]:
+    """What is no part of the kept courses: meetings longer than a day that hold an instant, and all running ones."""
+    running = Meeting.objects.filter(end_time=None, start_time__lt=end)
+    long = Meeting.objects.filter(open_seconds__gt=LONG, start_time__lt=end, end_time__gt=begin)
+    return [
+        Use(start, uuid, stop or now, stop is None, extra, room, pk)
+        for rows in (running, long)
+        for start, uuid, stop, extra, room, pk in rows.order_by().values_list(*USE)
+    ]
+
+
+# A longest stretch as one number: the longer the greater, and of equals the earlier.
+_LONGEST = 10_000_000_000
+
+
+def longest_of(number: int) -> tuple[timedelta, datetime]:
+    """Length and begin of a longest stretch."""
+    length, before = divmod(number, _LONGEST)
+    return timedelta(seconds=length), datetime.fromtimestamp(_LONGEST - before, UTC)
+
+
+def _fold_course(day: date, zone: ZoneInfo, groups: Mapping[int, int]) -> None:
+    begin, end = midnight(day, zone), midnight(day + DAY, zone)
+    uses = sorted(short_uses(begin, end))
+    if not uses:
+        return
+    run = courses.course_of(uses, begin, end, end)
+    sums = {courses.ALL: courses.sums_of(run, opening(day, day))}
+    for group, held in courses.by_group(uses, groups).items():
+        sums[group] = courses.sums_of(courses.course_of(held, begin, end, end))
+    rows = []
+    for group, one in sums.items():
+        every = group == courses.ALL
+        for level in sorted({*one.lasted, *one.begun}):
+            longest = None
+            if every and level in one.longest:
+                length, start = one.longest[level]
+                longest = (int(length.total_seconds()) + 1) * _LONGEST - int(start.timestamp())
+            rows.append(
+                [
+                    *(code(day), group, level),
+                    # How long there was none is what is left of the period.
+                    *((sums_ // 1_000_000 if level else 0) for sums_ in (one.lasted[level], one.opened[level])),
+                    *(one.begun[level], one.extra[level] if every else 0),
+                    *(one.told[level] if every else 0, longest),
+                ]
+            )
+    names = ["stretch", "size", "level", "seconds", "opening", "begun", "extra", "told", "longest"]
+    bulk.insert_rows(KeptLevel, names, rows)
+    hours = [courses.measured(run, *hour) for hour in courses.hours_of(day)]
+    by_number = {one.hour.hour: [one.most, one.room_seconds, one.meetings] for one in hours}
+    extras = sorted((one.others, one.use.start, one.use.uuid, one.use.pk) for one in run.begun if one.use.extra)
+    KeptCourse.objects.create(
+        stretch=code(day),
+        peak=run.peak,
+        head=run.levels[0],
+        head_until=int((run.times[1] if len(run.times) > 1 else end).timestamp()),
+        tail=run.levels[-1],
+        tail_from=int(run.times[-1].timestamp()),
+        least_extra=extras[0][0] if extras else None,
+        hours=_json([by_number.get(number) for number in range(24)]),
+        extras=_json([[others, int(start.timestamp()), pk] for others, start, _uuid, pk in extras]) if extras else "",
+    )
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, separators=(",", ":"))
+
+
 def _fold_stretches(scale: int) -> None:
     """Make the stretches of a scale that are missing, from those one smaller."""
     codes = KeptTotals.objects.filter(stretch__lt=SCALE).values_list("stretch", flat=True)
@@ -662,6 +781,8 @@ def _fold_stretches(scale: int) -> None:
                     continue  # a day of it was touched meanwhile: the next fold makes it
             _drop(missing)
             for model in TABLES:
+                if model in OF_DAYS:
+                    continue
                 _add_up(model, missing, least, most)
             Stretch.objects.get_or_create(code=missing)
 

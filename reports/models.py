@@ -642,6 +642,55 @@ class KeptPeak(models.Model):
         return f"{self.stretch} {self.rooms}"
 
 
+class KeptCourse(models.Model):
+    """How many rooms meetings of at most a day occupied at once on a day: what joins it to others, hours, extra rooms.
+
+    Days alone: nothing of it adds up to longer stretches. head, tail: rooms at its begin, until a moment,
+    and before its end, from one; both in seconds since 1970.
+    hours: JSON, of each clock hour the most rooms, room seconds and meetings, null where the clock skips it.
+    extras: JSON, of each meeting in an extra room how many others occupied one as it began, its begin (seconds since
+    1970) and id, in this order. least_extra: the fewest others of those; NULL without one.
+    """
+
+    stretch = models.PositiveIntegerField(unique=True)
+    peak = models.PositiveIntegerField()
+    head = models.PositiveIntegerField()
+    head_until = models.BigIntegerField()
+    tail = models.PositiveIntegerField()
+    tail_from = models.BigIntegerField()
+    least_extra = models.PositiveIntegerField(null=True)
+    hours = models.TextField()
+    extras = models.TextField(blank=True)
+
+    def __str__(self) -> str:
+        return str(self.stretch)
+
+
+class KeptLevel(models.Model):
+    """So many rooms at once, by meetings of at most a day, in a stretch: of all rooms, or of one size.
+
+    size: seats, or a group as courses.py names it. seconds, opening: for how long exactly so many rooms, none not
+    counted. begun: meetings that began beside so many others; extra: of them in extra rooms; told: that tell.
+    longest: the longest stretch within a day, as one number that says its begin too (see kept.py).
+    """
+
+    stretch = models.PositiveIntegerField()
+    size = models.IntegerField()
+    level = models.PositiveIntegerField()
+    seconds = models.BigIntegerField()
+    opening = models.BigIntegerField()
+    begun = models.BigIntegerField()
+    extra = models.BigIntegerField()
+    told = models.BigIntegerField()
+    longest = models.BigIntegerField(null=True)
+
+    class Meta:
+        constraints: ClassVar = [models.UniqueConstraint(fields=["stretch", "size", "level"], name="kept_level")]
+
+    def __str__(self) -> str:
+        return f"{self.stretch} {self.size} {self.level}"
+
+
 class KeptPeople(models.Model):
     """One folded display name over the ended meetings of a stretch."""
 

@@ -18,6 +18,7 @@ LAYERS = [
     ["reports.querysets"],
     ["reports.models", "reports.triggers"],
     ["reports.clockwork", "reports.bulk"],
+    ["reports.courses"],
     ["reports.search"],
     [
         "reports.summaries",

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from functools import partial
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
@@ -18,8 +17,9 @@ from dashboard.pages import base
 from dashboard.places import PLACES
 from dashboard.tables import Cell, Spec, Table
 from dashboard.templatetags import ledger
+from reports.courses import Hour
 from reports.figures import period, pool
-from reports.figures.pool import Hour, OfSize, Picture
+from reports.figures.pool import OfSize, Picture
 from reports.filter import Filter
 from reports.models import Meeting
 
@@ -121,7 +121,7 @@ def extra_table(seen: Picture) -> Table:
             Spec("occupied", _("Occupied rooms"), True),
         ]
     )
-    shown = seen.extras.needless[:ROWS]
+    shown = seen.extras.needless
     known = Meeting.objects.only("topic", "meeting_id", "uuid").in_bulk([one.use.pk for one in shown])
     rows = [
         tables.aligned(
@@ -185,7 +185,7 @@ def concurrent(seen: Picture, chosen: Filter, csv_url: str) -> charts.Chart:
     """Rooms at once over time: by the hour for a fortnight, by the day for more."""
     meetings = reverse("meetings")
     if pool.is_by_hour(seen.run):
-        url = partial(pool_charts.hour_url, meetings, chosen)
+        url = pool_charts.hour_urls(meetings, chosen)
         return pool_charts.concurrent_by_hour(pool.by_hour(seen.run), seen.size.rooms, url, csv_url)
     return pool_charts.concurrent_by_day(pool.by_day(seen.run), seen.size.rooms, meetings, chosen, csv_url)
 
@@ -210,7 +210,7 @@ def page(request: base.HtmxHttpRequest) -> HttpResponse:
     worst = pool.worst_hours(seen.run, WORST)
     sizes = pool.by_size(seen.run, seen.size)
     levels = pool.levels(seen.run)
-    hour_url = partial(pool_charts.hour_url, reverse("meetings"), chosen)
+    hour_url = pool_charts.hour_urls(reverse("meetings"), chosen)
     csv = {
         name: filters.link(reverse(f"{name}-csv"), chosen, compare=False) for name in ("pool", "sizes", "concurrency")
     }

@@ -4,22 +4,25 @@ A meeting occupies a room during `[start_time, end_time)`, a running one until n
 one, or one that nobody knows. One that begins and ends at one instant occupies none, but it began.
 """
 
-from bisect import bisect_left, bisect_right
+import json
+from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.db.models import Q
 
-from reports.clockwork import midnight, opening
-from reports.figures.period import bounds, today
+from reports import courses, kept
+from reports.clockwork import DAY, days_between, midnight, opening
+from reports.courses import MICROSECOND, Begun, Course, Hour, Sums, Use, course_of
+from reports.figures.occupancy import runs
+from reports.figures.period import bounds, span, today
 from reports.filter import Filter
-from reports.intervals import Moments
-from reports.models import Licence, Meeting, Room
+from reports.models import KeptCourse, KeptLevel, Licence, Meeting, Room
 from reports.querysets import clock_hour
 
 CHUNK = 5000
@@ -27,6 +30,8 @@ CHUNK = 5000
 DAYS_BY_HOUR = 14
 # Shares of the meetings to be served, in thousandths.
 SHARES = (950, 990, 999, 1000)
+# Of extra-room meetings that began while rooms were free, so many are named.
+NAMED = 15
 
 
 # How large the pool is ---------------------------------------------------------------------------------
@@ -72,72 +77,85 @@ def size(chosen: Filter) -> Size:
 # How many rooms were occupied -----------------------------------------------------------------------------
 
 
-class Use(NamedTuple):
-    """One meeting that began in a period or occupied a room in it. end: now while it runs; room: its row's id."""
+class Kept(NamedTuple):
+    """What is kept of one day's course: rooms at its begin until a moment (seconds since 1970), and at its end."""
 
-    start: datetime
-    uuid: str
-    end: datetime
-    running: bool
-    extra: bool | None
-    room: int | None
-    pk: int
+    peak: int
+    head: int
+    head_until: int
+    tail: int
+    tail_from: int
+    least_extra: int | None
 
 
-class Begun(NamedTuple):
-    """One meeting of the period, and how many others occupied rooms when it began."""
-
-    use: Use
-    others: int
+NOTHING = Kept(0, 0, 0, 0, 0, None)
+Over = tuple[tuple[int, int], ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Course:
-    """How many rooms were occupied from the begin of a period to its end (excluded).
+class Days:
+    """How many rooms were occupied over a period, from what is kept of its days.
 
-    times, levels: from each of these instants on so many rooms, the first at the begin. until: the end, or now
-    where that is earlier. begun: the meetings of the period in order. starts, ends: of what occupied a room,
-    in order; without an end while it runs.
+    days: what is kept of them, none where nothing is. swept: the courses of the other days, of those that follow one
+    another together: not kept, not over yet, or such on which a running or a long meeting begins or ends. long: those
+    meetings. over: how many of them, in the rooms of each group, were there all of a day that is kept.
     """
 
+    first: date
+    last: date
     begin: datetime
     end: datetime
     until: datetime
-    times: Sequence[datetime]
-    levels: Sequence[int]
-    begun: Sequence[Begun]
-    starts: Sequence[datetime] = field(repr=False)
-    ends: Sequence[datetime] = field(repr=False)
-    uses: Sequence[Use] = field(repr=False)
+    now: datetime
+    days: Mapping[date, Kept]
+    swept: Sequence[Course]
+    long: Sequence[Use]
+    over: Mapping[date, Mapping[int, int]]
+    whole: Sequence[date]
+    sums: Sums
 
     @property
     def peak(self) -> int:
         """The most rooms occupied at one instant of the period."""
-        return max(self.levels)
+        return self.sums.peak
 
-    def most(self, begin: datetime, end: datetime) -> int:
-        """The most rooms occupied at one instant of a stretch of the period."""
-        return max(self.levels[bisect_right(self.times, begin) - 1 : bisect_left(self.times, end)])
+    def held(self, day: date) -> int:
+        """How many running and long meetings were there all of a day that is kept."""
+        return self.over[day][courses.ALL] if day in self.over else 0
 
-    def pieces(self, begin: datetime, end: datetime) -> Iterator[tuple[int, datetime, datetime]]:
-        """A stretch of the period cut where the number of rooms changes: (rooms, from, to)."""
-        if begin >= end:
-            return
-        place = bisect_right(self.times, begin) - 1
-        last = bisect_left(self.times, end) - 1
-        for number in range(place, last):
-            after = self.times[number + 1]
-            yield self.levels[number], begin, after
-            begin = after
-        yield self.levels[last], begin, end
+    def most(self, day: date) -> int:
+        """The most rooms at one instant of a day that is kept."""
+        return self.days.get(day, NOTHING).peak + self.held(day)
 
-    def meetings(self, begin: datetime, end: datetime) -> int:
-        """How many meetings occupied a room at some instant of a stretch; running ones have since they began."""
-        return bisect_left(self.starts, end) - bisect_right(self.ends, begin)
+    def texts(self, days: Iterable[date], name: str) -> dict[date, list[list[int] | None]]:
+        """A text that is kept of each of some days; of a day without a meeting there is none."""
+        codes = [kept.code(day) for day in days]
+        found = {}
+        for start in range(0, len(codes), 500):
+            rows = KeptCourse.objects.filter(stretch__in=codes[start : start + 500]).values_list("stretch", name)
+            found.update({kept.day_of(code): json.loads(text) for code, text in rows if text})
+        return found
+
+    def sweep(self, days: Iterable[date]) -> list[Course]:
+        """The courses of some days, those that follow one another together, from the meetings themselves."""
+        known = {(run.begin, run.end): run for run in self.swept}
+        return [known.get(edges_of(part)) or _swept(part, self.long, self.now) for part in runs(days)]
 
 
-def course(chosen: Filter, now: datetime) -> Course:
+Run = Course | Days
+
+
+def edges_of(days: Sequence[date]) -> tuple[datetime, datetime]:
+    """The moments between which days in a row lie."""
+    return midnight(days[0]), midnight(days[-1] + DAY)
+
+
+def course(chosen: Filter, now: datetime) -> Run:
     """How many rooms the meetings of a filter occupied over its period; those that began before it included."""
+    if kept.serves(chosen):
+        with kept.steady():
+            if kept.state().sound:
+                return _course_of_days(chosen, now)
     begin, end = bounds(chosen, now)
     rows = (
         Meeting.objects.fitting(chosen)
@@ -154,126 +172,219 @@ def course(chosen: Filter, now: datetime) -> Course:
     return course_of(uses, begin, end, now)
 
 
-def course_of(uses: Sequence[Use], begin: datetime, end: datetime, now: datetime) -> Course:
-    """The course of these meetings, which come by start, then uuid.
+def _swept(days: Sequence[date], long: Sequence[Use], now: datetime) -> Course:
+    begin, end = edges_of(days)
+    there = [use for use in long if use.start < end and (use.running or begin < use.end)]
+    return course_of(sorted([*kept.short_uses(begin, end), *there]), begin, end, now)
 
-    At one instant ends come before starts, and those that begin at the same one come one after the other.
-    """
-    stops = sorted(use.end for use in uses if use.start < use.end)
-    times, levels = [begin], [0]
-    begun = []
-    level = place = 0
 
-    def note(at: datetime) -> None:
-        if at <= times[-1]:  # what was before the period began counts at its begin
-            levels[-1] = level
-        else:
-            times.append(at)
-            levels.append(level)
-
-    for use in uses:
-        while place < len(stops) and stops[place] <= use.start:
-            level -= 1
-            note(stops[place])
-            place += 1
-        if use.start >= begin:
-            begun.append(Begun(use, level))
+def _course_of_days(chosen: Filter, now: datetime) -> Days:
+    first, last = span(chosen, now)
+    begin, end = edges_of([first, last])
+    long = kept.long_uses(begin, end, now)
+    here = today(now)
+    apart = set(kept.not_kept(first, last))
+    if here <= last:
+        apart.update(days_between(max(first, here), last))
+    groups = kept.groups_of_rooms() if long else {}
+    covered: list[tuple[int, date, date]] = []
+    for use in long:
         if use.start < use.end:
-            level += 1
-            note(use.start)
-    while place < len(stops) and stops[place] < end:
-        level -= 1
-        note(stops[place])
-        place += 1
-    # Where one leaves as another comes, nothing changes.
-    kept = [number for number, rooms in enumerate(levels) if not number or rooms != levels[number - 1]]
-    return Course(
+            starts, ends = today(use.start), today(use.end)
+            apart.update(day for day in (starts, ends) if first <= day <= last)
+            covered.append((courses.group_of(use.room, use.extra, groups), max(first, starts), min(last, ends)))
+    over: dict[date, Counter[int]] = {}
+    for group, starts, ends in covered:
+        for day in days_between(starts, ends):
+            if day not in apart:
+                over.setdefault(day, Counter()).update((group, courses.ALL))
+    swept = [_swept(part, long, now) for part in runs(apart)]
+    whole = [day for day in days_between(first, min(last, here)) if day not in apart]
+    rows = (
+        KeptCourse.objects.filter(stretch__range=(kept.code(first), kept.code(last)))
+        .order_by()
+        .values_list("stretch", "peak", "head", "head_until", "tail", "tail_from", "least_extra")
+    )
+    days = {day: Kept(*row[1:]) for row in rows if (day := kept.day_of(row[0])) not in apart}
+    found = Days(
+        first=first,
+        last=last,
         begin=begin,
         end=end,
         until=max(begin, min(end, now)),
-        times=[times[number] for number in kept],
-        levels=[levels[number] for number in kept],
-        begun=begun,
-        starts=[use.start for use in uses if use.running or use.start < use.end],
-        ends=sorted(use.end for use in uses if not use.running and use.start < use.end),
-        uses=uses,
+        now=now,
+        days=days,
+        swept=swept,
+        long=long,
+        over=over,
+        whole=whole,
+        sums=Sums(),
     )
-
-
-class Hour(NamedTuple):
-    """One hour of the local clock, without a zone: the most rooms at once, their occupied seconds, the meetings."""
-
-    hour: datetime
-    most: int
-    room_seconds: int
-    meetings: int
-
-
-def clock_hours(run: Course) -> list[tuple[datetime, datetime, datetime]]:
-    """The hours of the local clock that have begun by now: (as the clock shows it, from, to)."""
-    found = []
-    for day in local_days(run):
-        for number in range(24):
-            hour = datetime(day.year, day.month, day.day, number)  # noqa: DTZ001 — on the clock
-            begin, end = clock_hour(hour)
-            # One that the clock skips is none.
-            if begin < end and begin < run.until:
-                found.append((hour, begin, end))
+    found.sums.add(_kept_sums(found, every=False)[courses.ALL])
+    for run in swept:
+        found.sums.add(courses.sums_of(run, courses.opening_hours(run)))
+    _join(found)
     return found
 
 
-def local_days(run: Course) -> list[date]:
-    """The local days of the period that have begun by now."""
-    if run.until <= run.begin:
-        return []
-    first, last = today(run.begin), today(run.until - timedelta.resolution)
-    return [first + timedelta(days=number) for number in range((last - first).days + 1)]
+def _kept_sums(run: Days, *, every: bool) -> dict[int, Sums]:
+    """The sums over the days that are kept of all rooms together; every: and of each group of them."""
+    alike: dict[Over, list[date]] = {}
+    for day in run.whole:
+        alike.setdefault(tuple(sorted(run.over[day].items())) if day in run.over else (), []).append(day)
+    found = {courses.ALL: Sums()}
+    apart = set(days_between(run.first, run.last)).difference(run.whole)
+    for over, days in alike.items():
+        added = dict(over)
+        spans: list[tuple[int, int]] = []
+        lasted = opened = 0
+        for part in runs(days):
+            spans += kept.cover(part[0], part[-1], without=apart).spans
+            begin, end = edges_of(part)
+            lasted += (end - begin) // MICROSECOND
+            opened += sum((stop - start) // MICROSECOND for start, stop in opening(part[0], part[-1]))
+        sums = {group: Sums() for group in {courses.ALL, *(added if every else ())}}
+        names = ["seconds", "opening", "begun", "extra", "told", "longest"]
+        only = {} if every else {"size": courses.ALL}
+        for row in kept.rows(KeptLevel, spans, names, apart=False, **only):
+            group = row.get("size", courses.ALL)
+            one = sums.setdefault(group, Sums())
+            level = row["level"] + added.get(group, 0)
+            for counter, name, unit in (
+                (one.lasted, "seconds", 1_000_000),
+                (one.opened, "opening", 1_000_000),
+                (one.begun, "begun", 1),
+                (one.extra, "extra", 1),
+                (one.told, "told", 1),
+            ):
+                if row[name]:
+                    counter[level] += row[name] * unit
+            if row["longest"] is not None:
+                one.note(level, *kept.longest_of(row["longest"]))
+        for group, one in sums.items():
+            # What is left had no other meeting than those that were there all day.
+            for counter, length in ((one.lasted, lasted), (one.opened, opened)):
+                if left := length - counter.total():
+                    counter[added.get(group, 0)] += left
+            one.peak = max(one.lasted, default=0)
+            found.setdefault(group, Sums()).add(one)
+    return found
 
 
-def by_hour(run: Course) -> list[tuple[datetime, int]]:
+def _join(run: Days) -> None:
+    """Note the stretches at one number of rooms that midnight cuts."""
+    swept = {today(part.begin): part for part in run.swept}
+    held: tuple[int, datetime] | None = None
+
+    def change(level: int, at: datetime) -> None:
+        nonlocal held
+        if held is not None:
+            run.sums.note(held[0], at - held[1], held[1])
+        held = (level, at)
+
+    day, end = run.first, today(run.until - timedelta.resolution) if run.begin < run.until else run.first - DAY
+    while day <= end:
+        if part := swept.get(day):
+            for level, start, _stop in part.pieces(part.begin, part.until):
+                if held is None or held[0] != level:
+                    change(level, start)
+            day = today(part.end)
+            continue
+        over, told = run.held(day), run.days.get(day, NOTHING)
+        if held is None or held[0] != told.head + over:
+            change(told.head + over, midnight(day))
+        # Where the whole day was one piece its end is a midnight, and the next day says what came then.
+        if told is not NOTHING and told.tail_from >= told.head_until:
+            if told.tail_from > told.head_until:
+                change(-1, datetime.fromtimestamp(told.head_until, UTC))
+            change(told.tail + over, datetime.fromtimestamp(told.tail_from, UTC))
+        day += DAY
+    if held is not None:
+        change(-1, run.until)
+    run.sums.longest.pop(-1, None)
+
+
+# Over the hours and the days ------------------------------------------------------------------------------------
+
+
+def by_hour(run: Run) -> list[tuple[datetime, int]]:
     """The most rooms occupied at once, of each clock hour that has begun."""
-    return [(hour, run.most(begin, end)) for hour, begin, end in clock_hours(run)]
+    if isinstance(run, Course):
+        return [(hour, run.most(begin, end)) for hour, begin, end in courses.clock_hours(run)]
+    found = [one for part in run.swept for one in by_hour(part)]
+    texts = run.texts(run.whole, "hours")
+    for day in run.whole:
+        told = texts.get(day)
+        for hour, _begin, _end in courses.hours_of(day):
+            row = told[hour.hour] if told else None
+            found.append((hour, (row[0] if row else 0) + run.held(day)))
+    return sorted(found)
 
 
-def by_day(run: Course) -> list[tuple[date, int]]:
+def by_day(run: Run) -> list[tuple[date, int]]:
     """The same of each local day."""
-    zone = ZoneInfo(settings.TIME_ZONE)
-    return [(day, run.most(midnight(day, zone), midnight(day + timedelta(days=1), zone))) for day in local_days(run)]
+    if isinstance(run, Course):
+        return courses.most_by_day(run)
+    found = [one for part in run.swept for one in courses.most_by_day(part)]
+    return sorted([*found, *((day, run.most(day)) for day in run.whole)])
 
 
-def is_by_hour(run: Course) -> bool:
+def is_by_hour(run: Run) -> bool:
     """Whether the period is short enough to be shown by the hour; else it is by the day."""
     return run.end - run.begin <= timedelta(days=DAYS_BY_HOUR, hours=2)  # a clock may have been set in it
 
 
-def concurrency(run: Course) -> list[tuple[datetime, int]]:
+def concurrency(run: Run) -> list[tuple[datetime, int]]:
     """The most rooms at once of each hour, or day, that has begun: (its begin, rooms)."""
     if is_by_hour(run):
-        return [(begin, run.most(begin, end)) for _hour, begin, end in clock_hours(run)]
+        return [(clock_hour(hour)[0], most) for hour, most in by_hour(run)]
     zone = ZoneInfo(settings.TIME_ZONE)
     return [(midnight(day, zone), most) for day, most in by_day(run)]
 
 
-def worst_hours(run: Course, count: int) -> list[Hour]:
+def worst_hours(run: Run, count: int) -> list[Hour]:
     """The clock hours with the most rooms at once; of equals those with more occupied time, then the earlier."""
-    found = [(run.most(begin, end), hour, begin, end) for hour, begin, end in clock_hours(run)]
-    # Only those that can be among the first are measured.
-    least = sorted((most for most, *_ in found), reverse=True)[:count][-1:]
-    hours = [
-        Hour(
-            hour=hour,
-            most=most,
-            room_seconds=_seconds((rooms * (stop - start) for rooms, start, stop in run.pieces(begin, end))),
-            meetings=run.meetings(begin, end),
-        )
-        for most, hour, begin, end in found
-        if most and most >= least[0]
-    ]
+    # Each of the days with the most has an hour with as many: no other day has one that is among the first.
+    hours: list[Hour] = []
+    if isinstance(run, Course):
+        days = courses.most_by_day(run)
+        # Of the last day some hours may be to come.
+        least = _least((most for _day, most in days[:-1]), count)
+        for day in [day for day, most in days[:-1] if most >= least] + [day for day, _most in days[-1:]]:
+            for hour, begin, end in courses.hours_of(day):
+                if begin < run.until and run.most(begin, end) >= least:
+                    hours.append(courses.measured(run, hour, begin, end))
+    else:
+        for part in run.swept:
+            hours += worst_hours(part, count)
+        least = _least((run.most(day) for day in run.whole), count)
+        whole = [day for day in run.whole if run.most(day) >= least]
+        texts = run.texts(whole, "hours")
+        for day in whole:
+            hours += _hours_of(day, texts.get(day), run.held(day), least)
     return sorted(hours, key=lambda one: (-one.most, -one.room_seconds, one.hour))[:count]
 
 
-def _seconds(lengths: Iterable[timedelta]) -> int:
-    return int(sum(lengths, timedelta()).total_seconds())
+def _least(most: Iterable[int], count: int) -> int:
+    """How many rooms an hour has at least to be among so many worst ones, by the most of each day."""
+    return max(1, (sorted(most, reverse=True)[count - 1 : count] or [1])[0])
+
+
+def _hours_of(day: date, told: list[list[int] | None] | None, held: int, least: int) -> list[Hour]:
+    """The hours of a day that is kept with at least so many rooms. held: meetings that were there all day."""
+    if not held:
+        return [
+            Hour(datetime(day.year, day.month, day.day, number), *row)  # noqa: DTZ001 — on the clock
+            for number, row in enumerate(told or ())
+            if row and row[0] >= least
+        ]
+    found = []
+    for hour, begin, end in courses.hours_of(day):
+        most, room_seconds, meetings = (told[hour.hour] if told else None) or (0, 0, 0)
+        if most + held >= least:
+            length = int((end - begin).total_seconds())
+            found.append(Hour(hour, most + held, room_seconds + held * length, meetings + held))
+    return found
 
 
 # With so many rooms ---------------------------------------------------------------------------------------
@@ -323,60 +434,46 @@ class WhatIf:
         return 0
 
 
-def what_if(run: Course) -> WhatIf:
+def sums_of(run: Run) -> Sums:
+    """The period added up by the number of rooms occupied at once."""
+    return courses.sums_of(run, courses.opening_hours(run)) if isinstance(run, Course) else run.sums
+
+
+def what_if(run: Run) -> WhatIf:
     """How the meetings of the period would have fared with any number of rooms."""
-    return WhatIf(len(run.begun), Counter(one.others for one in run.begun))
+    return _asked(courses.sums_of(run) if isinstance(run, Course) else run.sums)
 
 
-def levels(run: Course) -> list[Level]:
+def _asked(sums: Sums) -> WhatIf:
+    return WhatIf(sums.begun.total(), sums.begun)
+
+
+def levels(run: Run) -> list[Level]:
     """Every number of rooms from none to the most that were occupied, or that would have served every meeting.
 
     Time counts up to now.
     """
     zone = ZoneInfo(settings.TIME_ZONE)
-    asked = what_if(run)
+    sums = sums_of(run)
+    asked = _asked(sums)
     top = max(run.peak, asked.rooms_for(1000) or 0)
-    lasted = [timedelta()] * (top + 1)
-    longest: dict[int, tuple[timedelta, datetime]] = {}
-    for rooms, start, stop in run.pieces(run.begin, run.until):
-        length = stop - start
-        lasted[rooms] += length
-        if rooms not in longest or length > longest[rooms][0]:
-            longest[rooms] = (length, start)
-    in_opening = seconds_at(run, opening_hours(run), top)
-    at_least, without = timedelta(), 0
+    at_least, without = 0, 0
     found = []
     for rooms in range(top, -1, -1):
-        at_least += lasted[rooms]
+        at_least += sums.lasted[rooms]
         without += asked.others.get(rooms, 0)
-        hour = longest[rooms][1].astimezone(zone).replace(tzinfo=None) if rooms in longest else None
+        hour = sums.longest[rooms][1].astimezone(zone).replace(tzinfo=None) if rooms in sums.longest else None
         found.append(
             Level(
                 rooms=rooms,
-                seconds=int(lasted[rooms].total_seconds()),
-                at_least_seconds=int(at_least.total_seconds()),
-                opening_seconds=in_opening[rooms],
+                seconds=sums.lasted[rooms] // 1_000_000,
+                at_least_seconds=at_least // 1_000_000,
+                opening_seconds=sums.opened[rooms] // 1_000_000,
                 without=without,
                 hour=hour and hour.replace(minute=0, second=0, microsecond=0),
             )
         )
     return found[::-1]
-
-
-def opening_hours(run: Course) -> list[Moments]:
-    """The opening hours of the period, up to now."""
-    days = local_days(run)
-    found = opening(days[0], days[-1]) if days else []
-    return [(begin, min(end, run.until)) for begin, end in found if begin < run.until]
-
-
-def seconds_at(run: Course, stretches: Iterable[Moments], top: int) -> list[int]:
-    """For how long exactly 0, 1, … top rooms were occupied in some stretches of the period."""
-    lasted = [timedelta()] * (top + 1)
-    for begin, end in stretches:
-        for rooms, start, stop in run.pieces(begin, end):
-            lasted[rooms] += stop - start
-    return [int(length.total_seconds()) for length in lasted]
 
 
 # When it ran short ----------------------------------------------------------------------------------------
@@ -402,8 +499,17 @@ class Short(NamedTuple):
         return int((self.end - self.start).total_seconds())
 
 
-def shortages(run: Course, rooms: int, now: datetime) -> list[Short]:
+def shortages(run: Run, rooms: int, now: datetime) -> list[Short]:
     """The stretches up to now during which so many rooms or more were occupied, in order."""
+    if isinstance(run, Days):
+        # A stretch over midnight has both its days among these, which are swept together.
+        apart = set(days_between(run.first, run.last)).difference(run.whole)
+        days = apart | {day for day in run.whole if run.most(day) >= rooms}
+        return [
+            one._replace(going_on=one.end == now and one.end < run.end)
+            for part in run.sweep(days)
+            for one in shortages(part, rooms, now)
+        ]
     spans: list[tuple[datetime, datetime, int]] = []
     for level, start, stop in run.pieces(run.begin, run.until):
         if level < rooms:
@@ -441,27 +547,51 @@ def _extra(uses: Iterable[Use]) -> int | None:
 class Extras:
     """The extra-room meetings of a period, judged. meetings: all of them, None where no meeting tells.
 
-    needless: those that began while rooms of the pool were free by our count, most free rooms first.
+    free: how many began while rooms of the pool were free by our count. needless: the first of those, most free
+    rooms first.
     """
 
     meetings: int | None
+    free: int
     needless: Sequence[Begun]
 
 
-def extras(run: Course, rooms: int | None) -> Extras:
+def extras(run: Run, rooms: int | None) -> Extras:
     """The extra-room meetings of the period against a pool of so many rooms; None: nobody knows its size."""
-    needless = [one for one in run.begun if one.use.extra and rooms is not None and one.others < rooms]
-    needless.sort(key=lambda one: (one.others, one.use.start, one.use.uuid))
-    return Extras(_extra(one.use for one in run.begun), needless)
+    sums = courses.sums_of(run) if isinstance(run, Course) else run.sums
+    meetings = None if sums.begun.total() and not sums.told.total() else sums.extra.total()
+    if rooms is None:
+        return Extras(meetings, 0, [])
+    free = sum(count for others, count in sums.extra.items() if others < rooms)
+    needless = _needless(run, rooms) if free else []
+    return Extras(meetings, free, needless)
+
+
+def _needless(run: Run, rooms: int) -> list[Begun]:
+    if isinstance(run, Course):
+        found = [one for one in run.begun if one.use.extra and one.others < rooms]
+        return sorted(found, key=lambda one: (one.others, one.use.start, one.use.uuid))[:NAMED]
+    found = [one for part in run.swept for one in _needless(part, rooms)]
+    # Of the days the first by their first: none of another is before it.
+    least = sorted(
+        (told.least_extra + run.held(day), day) for day, told in run.days.items() if told.least_extra is not None
+    )
+    days = [day for others, day in least[:NAMED] if others < rooms]
+    texts = run.texts(days, "extras")
+    kept_ones = sorted((row[0] + run.held(day), row[1], row[2]) for day in days for row in texts.get(day, ()) if row)
+    named = [one for one in kept_ones if one[0] < rooms]
+    # Of one instant the order is that of the uuids.
+    last = named[:NAMED][-1:]
+    asked = {pk: others for others, start, pk in named if (others, start) <= last[0][:2]}
+    rows = Meeting.objects.filter(pk__in=asked).values_list(*kept.USE)
+    found += [Begun(kept.use_of(row), asked[row[-1]]) for row in rows]
+    return sorted(found, key=lambda one: (one.others, one.use.start, one.use.uuid))[:NAMED]
 
 
 # By the size of the room ----------------------------------------------------------------------------------
 
 
 KINDS = ("size", "unknown", "extra")
-Group = tuple[str, int | None]
-UNKNOWN: Group = ("unknown", None)
-EXTRA: Group = ("extra", None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -481,40 +611,59 @@ class OfSize:
     asked: WhatIf
 
 
-def by_size(run: Course, pool: Size) -> list[OfSize]:
+def by_size(run: Run, pool: Size) -> list[OfSize]:
     """The pool told apart by the seats of its rooms, smallest first; then rooms of unknown size, then temporary ones.
 
     A size counts only the meetings that were in rooms of that size. A meeting whose room is unknown is with the
     unknown, or with the temporary ones where it is reported to be in an extra room.
     """
-    rooms = Room.objects.order_by("host_id").values_list("pk", "host_id", "capacity", "temporary")
-    group: dict[int | None, Group] = {}
-    hosts: dict[Group, list[str]] = {}
-    for pk, host_id, capacity, temporary in rooms:
-        group[pk] = EXTRA if temporary else UNKNOWN if capacity is None else ("size", capacity)
-        hosts.setdefault(group[pk], []).append(host_id)
-    uses: dict[Group, list[Use]] = {}
-    for use in run.uses:
-        uses.setdefault(group.get(use.room, EXTRA if use.extra else UNKNOWN), []).append(use)
-    sizes: dict[Group, int] = {
-        UNKNOWN if seats is None else ("size", seats): count for seats, count in pool.by_capacity.items() if count
-    }
+    groups: dict[int, int] = {}
+    hosts: dict[int, list[str]] = {}
+    for pk, host_id, seats, temporary in Room.objects.order_by("host_id").values_list(
+        "pk", "host_id", "capacity", "temporary"
+    ):
+        groups[pk] = courses.group_of_room(seats, temporary)
+        hosts.setdefault(groups[pk], []).append(host_id)
+    sums = _sums_by_size(run, groups)
+    sizes = {courses.UNKNOWN if seats is None else seats: count for seats, count in pool.by_capacity.items() if count}
     found = []
-    for key in sorted(sizes.keys() | uses.keys(), key=lambda key: (KINDS.index(key[0]), key[1] or 0)):
-        part = course_of(uses.get(key, []), run.begin, run.end, run.until)
-        count = sizes.get(key)
-        lasted = seconds_at(part, [(part.begin, part.until)], part.peak)
+    for group in sorted(sizes.keys() | sums.keys(), key=_place):
+        count = sizes.get(group)
+        one = sums.get(group) or Sums()
+        kind = {courses.UNKNOWN: "unknown", courses.EXTRA: "extra"}.get(group, "size")
         found.append(
             OfSize(
-                kind=key[0],
-                seats=key[1],
+                kind=kind,
+                seats=group if kind == "size" else None,
                 rooms=count,
-                host_ids=hosts.get(key, []) if key[0] == "size" else [],
-                peak=part.peak,
-                all_seconds=sum(lasted[count:]) if count else None,
-                asked=what_if(part),
+                host_ids=hosts.get(group, []) if kind == "size" else [],
+                peak=one.peak,
+                all_seconds=sum(length // 1_000_000 for rooms, length in one.lasted.items() if rooms >= count)
+                if count
+                else None,
+                asked=_asked(one),
             )
         )
+    return found
+
+
+def _place(group: int) -> tuple[int, int]:
+    """Where a group stands: sizes by their seats, then rooms of unknown size, then temporary ones."""
+    return (KINDS.index("size"), group) if group >= 0 else (1 if group == courses.UNKNOWN else 2, 0)
+
+
+def _sums_by_size(run: Run, groups: Mapping[int, int]) -> dict[int, Sums]:
+    found: dict[int, Sums] = {}
+    if isinstance(run, Days):
+        found = _kept_sums(run, every=True)
+        del found[courses.ALL]
+        # One that runs without having occupied a room in the period is one of its group.
+        for use in run.long:
+            found.setdefault(courses.group_of(use.room, use.extra, groups), Sums())
+    for part in [run] if isinstance(run, Course) else run.swept:
+        for group, held in courses.by_group(part.uses, groups).items():
+            of_group = course_of(held, part.begin, part.end, part.until)
+            found.setdefault(group, Sums()).add(courses.sums_of(of_group))
     return found
 
 
@@ -526,7 +675,7 @@ class Picture:
     """What a period says of the pool. short: none where nobody knows how many rooms there are."""
 
     size: Size
-    run: Course
+    run: Run
     asked: WhatIf
     short: Sequence[Short]
     extras: Extras

@@ -1,12 +1,12 @@
 """The page of the pool: its sentence tried out room by room, its charts, tables and CSV, and where they lead."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 import time_machine
 from django.utils import timezone, translation
 
-from dashboard import pool_cards
+from dashboard import filters, pool_cards, pool_charts
 from dashboard.pages import pool as page_of_pool
 from dashboard.pool_charts import LONGEST_AXIS
 from reports import pulling, schedule
@@ -216,7 +216,7 @@ def test_short_times_and_extra_rooms_are_told(company, admin):
 
 def test_queries_do_not_grow_with_the_period(company, admin, django_assert_max_num_queries):
     for query in ("?period=7d", "?period=all"):
-        with django_assert_max_num_queries(26):
+        with django_assert_max_num_queries(34):
             read(admin, query)
 
 
@@ -362,3 +362,17 @@ def test_the_sentence_in_chinese(db):
     with translation.override("zh-hans"):
         text = pool_cards.sentence(pool.picture(Filter(), NOW))
     assert text == "3 间会议室即可满足该时间范围内 99% 的会议；目前租用 70 间。"
+
+
+@pytest.mark.parametrize("q", ["", "during=2000-01-01T00", "a&from=1&to=2"])
+def test_many_addresses_at_once_are_those_made_one_by_one(q):
+    hours = [datetime(2026, 3, 9, hour) for hour in (0, 13)]
+    spans = [(date(2026, 3, 9), date(2026, 3, 9)), (date(2026, 3, 9), date(2026, 3, 15))]
+    for during in (None, hours[1]):
+        chosen = Filter(first=date(2026, 1, 1), q=q, rooms=("A", "B"), during=during, compare=True, extra=True)
+        one_by_one = [pool_charts.hour_url("/meetings/", chosen, hour) for hour in hours]
+        many = pool_charts.hour_urls("/meetings/", chosen)
+        assert [many(hour) for hour in hours] == one_by_one
+        assert filters.day_links("/x/", chosen, spans, sort="", compare=False) == [
+            filters.link("/x/", chosen, first=first, last=last, sort="", compare=False) for first, last in spans
+        ]

@@ -7,21 +7,24 @@ from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
+from django.db import connection
 from django.test import override_settings
+from django.test.utils import CaptureQueriesContext
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from reports import exports
+from reports import courses, exports, kept
+from reports.courses import Use
 from reports.figures import occupancy, pool, usage
-from reports.figures.pool import Use
 from reports.filter import Filter
-from reports.models import Licence, Meeting, Room
+from reports.models import Ledger, Licence, Meeting, Room, Touched
 from reports.querysets import clock_hour
 from tests.reports.figures.oracle import parts, periods, worlds
 from tests.support import NOW, csv_rows, meeting, take
 
 few = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 many = settings(max_examples=300, deadline=None)
+many_worlds = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 MARCH_9 = date(2026, 3, 9)
 
 # A world of some seconds -----------------------------------------------------------------------------------
@@ -54,8 +57,8 @@ def seconds(draw: st.DrawFn) -> tuple[list[Use], int]:
     return sorted(uses), now
 
 
-def run_of(uses: list[Use], now: int) -> pool.Course:
-    return pool.course_of(uses, at(BEGIN), at(END), at(now))
+def run_of(uses: list[Use], now: int) -> courses.Course:
+    return courses.course_of(uses, at(BEGIN), at(END), at(now))
 
 
 def occupied(uses: list[Use], when: int) -> int:
@@ -229,7 +232,7 @@ def test_hours_of_the_clock_against_twenty_minutes_each(spans, place, now):
         for n, (a, length) in enumerate(spans)
         if a - 3 + length > 0
     )
-    run = pool.course_of(uses, begin, end, at_now)
+    run = courses.course_of(uses, begin, end, at_now)
     hours: dict[datetime, list[int]] = {}
     at = begin
     while at < end:
@@ -503,3 +506,89 @@ def test_a_fortnight_is_shown_by_the_hour(db, last, days, by_hour):
         last += timedelta(days=3)
         run = pool.course(Filter(first=last - timedelta(days=days - 1), last=last), NOW)
         assert pool.is_by_hour(run) == by_hour
+
+
+# From what is kept of days -------------------------------------------------------------------------------------
+
+
+def everything(chosen: Filter, now: datetime, rooms: int) -> dict[str, object]:
+    """All that a period says of the pool, whatever it is made from."""
+    run = pool.course(chosen, now)
+    extras = pool.extras(run, rooms)
+    return {
+        "edges": (run.begin, run.end, run.until, run.peak),
+        "levels": pool.levels(run),
+        "what if": pool.what_if(run),
+        "hours": pool.by_hour(run),
+        "days": pool.by_day(run),
+        "course": pool.concurrency(run),
+        "worst": [pool.worst_hours(run, count) for count in (1, 3, 10)],
+        "short": pool.shortages(run, rooms, now),
+        "extras": (extras.meetings, extras.free, [(one.use.pk, one.others) for one in extras.needless]),
+        "sizes": pool.by_size(run, pool.size(chosen)),
+    }
+
+
+@many_worlds
+@given(world=worlds(), data=st.data())
+def test_kept_days_say_the_same_as_the_meetings(db, world, data):
+    chosen = data.draw(periods(world))
+    rooms = data.draw(st.integers(1, 4))
+    later = world.now + data.draw(st.sampled_from((timedelta(), timedelta(hours=7), timedelta(days=3))))
+    with world.kept():
+        Room.objects.filter(host_id="HOST-1").update(capacity=25)
+        if data.draw(st.booleans()):
+            kept.fold()
+        found = everything(chosen, later, rooms)
+        Ledger.objects.update(opening_hours="")  # nothing kept is used
+        assert isinstance(pool.course(chosen, later), courses.Course)
+        assert everything(chosen, later, rooms) == found
+
+
+def test_long_and_running_meetings_lie_over_kept_days(db):
+    nights = [("2026-03-01", "2026-03-02"), ("2026-03-02", "2026-03-03"), ("2026-03-04", "2026-03-05")]
+    take(
+        *(
+            meeting(uuid=f"night-{begin}", start_time=f"{begin} 20:00:00", end_time=f"{end} 06:00:00", is_extra=1)
+            for begin, end in nights
+        ),
+        meeting(uuid="long", start_time="2026-02-27 12:00:00", end_time="2026-03-04 00:00:00", host_id="HOST-2"),
+        meeting(uuid="runs", start_time="2026-02-28 09:00:00", end_time=None, host_id="", is_extra=1),
+        # At a midnight that a running one lies over.
+        meeting(uuid="until", start_time="2026-03-06 22:00:00", end_time="2026-03-07 00:00:00"),
+        meeting(uuid="from", start_time="2026-03-09 00:00:00", end_time="2026-03-09 00:30:00"),
+    )
+    chosen = Filter(first=date(2026, 2, 26), last=date(2026, 3, 12))
+    kept.fold()
+    assert isinstance(pool.course(chosen, NOW), pool.Days)
+    found = [everything(chosen, NOW, rooms) for rooms in (1, 2, 3)]
+    assert found[0]["edges"][3] == 3
+    Ledger.objects.update(opening_hours="")
+    assert [everything(chosen, NOW, rooms) for rooms in (1, 2, 3)] == found
+
+
+@pytest.mark.parametrize("change", [{"capacity": 50}, {"capacity": None}, {"temporary": True}])
+def test_a_room_whose_size_changes_touches_its_days(three_sizes, change):
+    take(meeting(uuid="a", host_id="A", start_time="2026-03-06 23:00:00", end_time="2026-03-07 01:00:00"))
+    take(meeting(uuid="b", host_id="B", start_time="2026-03-01 10:00:00", end_time="2026-03-01 11:00:00"))
+    kept.fold()
+    Room.objects.filter(host_id="A").update(name="Other", capacity=10)
+    assert not Touched.objects.exists()
+    Room.objects.filter(host_id="A").update(**change)
+    touched = kept.not_kept(date(2026, 3, 1), date(2026, 3, 7))
+    assert touched == {date(2026, 3, 6), date(2026, 3, 7)}
+    kept.fold()
+    found = everything(Filter(), NOW, 1)
+    Ledger.objects.update(opening_hours="")
+    assert everything(Filter(), NOW, 1) == found
+
+
+def test_a_period_that_is_kept_reads_no_meetings(three_sizes):
+    days = [f"2026-01-{day:02}" for day in range(1, 32)]
+    take(*(meeting(uuid=day, start_time=f"{day} 10:00:00", end_time=f"{day} 11:00:00", host_id="A") for day in days))
+    kept.fold()
+    with CaptureQueriesContext(connection) as queries:
+        assert len(everything(Filter(first=date(2026, 1, 1), last=date(2026, 1, 31)), NOW, 2)["levels"]) > 1
+    for query in queries:
+        if 'FROM "reports_meeting"' in query["sql"]:
+            assert '"end_time" IS NULL' in query["sql"] or '"open_seconds" > 86400' in query["sql"], query["sql"]

@@ -1,0 +1,279 @@
+"""How many rooms were occupied at once: a sweep over meetings, and what it comes to.
+
+Pure functions of rows, for figures asked straight from the meetings and for days kept ahead (see kept.py).
+"""
+
+from bisect import bisect_left, bisect_right
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
+
+from reports.clockwork import DAY, days_between, midnight, opening
+from reports.intervals import Moments
+from reports.querysets import clock_hour
+
+# Groups of rooms besides those of one size, which are named by their seats.
+ALL, EXTRA, UNKNOWN = -3, -2, -1
+
+
+class Use(NamedTuple):
+    """One meeting that began in a period or occupied a room in it. end: now while it runs; room: its row's id."""
+
+    start: datetime
+    uuid: str
+    end: datetime
+    running: bool
+    extra: bool | None
+    room: int | None
+    pk: int
+
+
+class Begun(NamedTuple):
+    """One meeting of the period, and how many others occupied rooms when it began."""
+
+    use: Use
+    others: int
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """How many rooms were occupied from the begin of a period to its end (excluded).
+
+    times, levels: from each of these instants on so many rooms, the first at the begin. until: the end, or now
+    where that is earlier. begun: the meetings of the period in order. starts, ends: of what occupied a room,
+    in order; without an end while it runs.
+    """
+
+    begin: datetime
+    end: datetime
+    until: datetime
+    times: Sequence[datetime]
+    levels: Sequence[int]
+    begun: Sequence[Begun]
+    starts: Sequence[datetime] = field(repr=False)
+    ends: Sequence[datetime] = field(repr=False)
+    uses: Sequence[Use] = field(repr=False)
+
+    @property
+    def peak(self) -> int:
+        """The most rooms occupied at one instant of the period."""
+        return max(self.levels)
+
+    def most(self, begin: datetime, end: datetime) -> int:
+        """The most rooms occupied at one instant of a stretch of the period."""
+        return max(self.levels[bisect_right(self.times, begin) - 1 : bisect_left(self.times, end)])
+
+    def pieces(self, begin: datetime, end: datetime) -> Iterator[tuple[int, datetime, datetime]]:
+        """A stretch of the period cut where the number of rooms changes: (rooms, from, to)."""
+        if begin >= end:
+            return
+        place = bisect_right(self.times, begin) - 1
+        last = bisect_left(self.times, end) - 1
+        for number in range(place, last):
+            after = self.times[number + 1]
+            yield self.levels[number], begin, after
+            begin = after
+        yield self.levels[last], begin, end
+
+    def meetings(self, begin: datetime, end: datetime) -> int:
+        """How many meetings occupied a room at some instant of a stretch; running ones have since they began."""
+        return bisect_left(self.starts, end) - bisect_right(self.ends, begin)
+
+
+def course_of(uses: Sequence[Use], begin: datetime, end: datetime, now: datetime) -> Course:
+    """The course of these meetings, which come by start, then uuid.
+
+    At one instant ends come before starts, and those that begin at the same one come one after the other.
+    """
+    stops = sorted(use.end for use in uses if use.start < use.end)
+    times, levels = [begin], [0]
+    begun = []
+    level = place = 0
+
+    def note(at: datetime) -> None:
+        if at <= times[-1]:  # what was before the period began counts at its begin
+            levels[-1] = level
+        else:
+            times.append(at)
+            levels.append(level)
+
+    for use in uses:
+        while place < len(stops) and stops[place] <= use.start:
+            level -= 1
+            note(stops[place])
+            place += 1
+        if use.start >= begin:
+            begun.append(Begun(use, level))
+        if use.start < use.end:
+            level += 1
+            note(use.start)
+    while place < len(stops) and stops[place] < end:
+        level -= 1
+        note(stops[place])
+        place += 1
+    # Where one leaves as another comes, nothing changes.
+    kept = [number for number, rooms in enumerate(levels) if not number or rooms != levels[number - 1]]
+    return Course(
+        begin=begin,
+        end=end,
+        until=max(begin, min(end, now)),
+        times=[times[number] for number in kept],
+        levels=[levels[number] for number in kept],
+        begun=begun,
+        starts=[use.start for use in uses if use.running or use.start < use.end],
+        ends=sorted(use.end for use in uses if not use.running and use.start < use.end),
+        uses=uses,
+    )
+
+
+# What a course comes to -----------------------------------------------------------------------------------
+
+
+class Hour(NamedTuple):
+    """One hour of the local clock, without a zone: the most rooms at once, their occupied seconds, the meetings."""
+
+    hour: datetime
+    most: int
+    room_seconds: int
+    meetings: int
+
+
+def local_days(run: Course) -> list[date]:
+    """The local days of the period that have begun by now."""
+    if run.until <= run.begin:
+        return []
+    zone = ZoneInfo(settings.TIME_ZONE)
+    first, last = (at.astimezone(zone).date() for at in (run.begin, run.until - timedelta.resolution))
+    return days_between(first, last)
+
+
+def clock_hours(run: Course) -> list[tuple[datetime, datetime, datetime]]:
+    """The hours of the local clock that have begun by now: (as the clock shows it, from, to)."""
+    return [(hour, begin, end) for day in local_days(run) for hour, begin, end in hours_of(day) if begin < run.until]
+
+
+def hours_of(day: date) -> Iterator[tuple[datetime, datetime, datetime]]:
+    """The hours of the local clock on a day: (as the clock shows it, from, to). One that it skips is none."""
+    for number in range(24):
+        hour = datetime(day.year, day.month, day.day, number)  # noqa: DTZ001 — on the clock
+        begin, end = clock_hour(hour)
+        if begin < end:
+            yield hour, begin, end
+
+
+def most_by_day(run: Course) -> list[tuple[date, int]]:
+    """The most rooms occupied at once, of each local day that has begun."""
+    zone = ZoneInfo(settings.TIME_ZONE)
+    return [(day, run.most(midnight(day, zone), midnight(day + DAY, zone))) for day in local_days(run)]
+
+
+def measured(run: Course, hour: datetime, begin: datetime, end: datetime) -> Hour:
+    """A clock hour of a course."""
+    return Hour(
+        hour=hour,
+        most=run.most(begin, end),
+        room_seconds=whole_seconds(rooms * (stop - start) for rooms, start, stop in run.pieces(begin, end)),
+        meetings=run.meetings(begin, end),
+    )
+
+
+def whole_seconds(lengths: Iterable[timedelta]) -> int:
+    """Whole seconds of some lengths together."""
+    return int(sum(lengths, timedelta()).total_seconds())
+
+
+@dataclass(slots=True)
+class Sums:
+    """A course added up by how many rooms were occupied at once, up to now.
+
+    lasted: for how long exactly so many; opened: in opening hours. begun: meetings that began beside so many others;
+    extra: those of them in extra rooms; told: those that tell whether they were. longest: the longest stretch at each
+    number, the first of equals: (length, start). peak: the most of the whole period, that to come included.
+    Times are in microseconds: so that nothing is cut off before it is added up.
+    """
+
+    lasted: Counter[int] = field(default_factory=Counter)
+    opened: Counter[int] = field(default_factory=Counter)
+    begun: Counter[int] = field(default_factory=Counter)
+    extra: Counter[int] = field(default_factory=Counter)
+    told: Counter[int] = field(default_factory=Counter)
+    longest: dict[int, tuple[timedelta, datetime]] = field(default_factory=dict)
+    peak: int = 0
+
+    def add(self, other: "Sums") -> None:
+        """Another period's sums to these."""
+        for mine, more in (
+            (self.lasted, other.lasted),
+            (self.opened, other.opened),
+            (self.begun, other.begun),
+            (self.extra, other.extra),
+            (self.told, other.told),
+        ):
+            mine.update(more)
+        for rooms, (length, start) in other.longest.items():
+            self.note(rooms, length, start)
+        self.peak = max(self.peak, other.peak)
+
+    def note(self, rooms: int, length: timedelta, start: datetime) -> None:
+        """A stretch at one number of rooms, where it is the longest there."""
+        held = self.longest.get(rooms)
+        if held is None or length > held[0] or (length == held[0] and start < held[1]):
+            self.longest[rooms] = (length, start)
+
+
+MICROSECOND = timedelta(microseconds=1)
+
+
+def sums_of(run: Course, opened: Iterable[Moments] = ()) -> Sums:
+    """A course added up. opened: the opening hours of its period."""
+    found = Sums(peak=run.peak)
+    for rooms, start, stop in run.pieces(run.begin, run.until):
+        length = stop - start
+        found.lasted[rooms] += length // MICROSECOND
+        held = found.longest.get(rooms)
+        if held is None or length > held[0]:
+            found.longest[rooms] = (length, start)
+    for begin, end in opened:
+        for rooms, start, stop in run.pieces(begin, min(end, run.until)):
+            found.opened[rooms] += (stop - start) // MICROSECOND
+    for one in run.begun:
+        found.begun[one.others] += 1
+        if one.use.extra is not None:
+            found.told[one.others] += 1
+            if one.use.extra:
+                found.extra[one.others] += 1
+    return found
+
+
+def opening_hours(run: Course) -> list[Moments]:
+    """The opening hours of the period, up to now."""
+    days = local_days(run)
+    found = opening(days[0], days[-1]) if days else []
+    return [(begin, min(end, run.until)) for begin, end in found if begin < run.until]
+
+
+def by_group(uses: Iterable[Use], groups: Mapping[int, int]) -> dict[int, list[Use]]:
+    """The meetings by the group of their room: its seats, EXTRA or UNKNOWN. groups: by the id of the room.
+
+    One whose room is unknown is with the unknown, or with the extra ones where it is reported to be in such a room.
+    """
+    found: dict[int, list[Use]] = {}
+    for use in uses:
+        found.setdefault(group_of(use.room, use.extra, groups), []).append(use)
+    return found
+
+
+def group_of(room: int | None, extra: bool | None, groups: Mapping[int, int]) -> int:
+    """The group of one meeting's room."""
+    known = None if room is None else groups.get(room)
+    return known if known is not None else EXTRA if extra else UNKNOWN
+
+
+def group_of_room(seats: int | None, temporary: bool) -> int:
+    """The group of a room."""
+    return EXTRA if temporary else UNKNOWN if seats is None else seats
