@@ -21,6 +21,8 @@ def main() -> int:
     )
     parser.add_argument("--turns", type=int, default=12, help="how often each page is asked for")
     parser.add_argument("--only", choices=("pages", "csv"), help="just one part")
+    parser.add_argument("--table", action="append", default=[], help="of the CSV tables just this one; repeatable")
+    parser.add_argument("--encoding", default="identity", help="of the CSV tables, as a browser asks: gzip")
     parser.add_argument("--keep", default="", help="folder of the data; filled when it is empty, used again when not")
     chosen = parser.parse_args()
 
@@ -41,7 +43,7 @@ def main() -> int:
 
     from reports.exports import TABLES
     from reports.models import Meeting
-    from tests.benchmarks import data, pages
+    from tests.benchmarks import data, dumps, pages
 
     call_command("migrate", verbosity=0)
     call_command("collectstatic", verbosity=0, interactive=False)
@@ -64,10 +66,18 @@ def main() -> int:
             )
             sys.stdout.flush()
     if chosen.only in (None, "csv"):
-        print(f"\n{'CSV':<16}{'first byte ms':>14}{'whole s':>9}{'bare tool s':>13}{'ratio':>7}{'MB':>8}")
-        for dump in pages.dumps(list(TABLES)):
+        print(
+            f"\n{'CSV':<16}{'first byte ms':>14}{'first row ms':>13}{'whole s':>9}{'bare tool s':>13}{'ratio':>7}"
+            f"{'MB':>8}{'memory MB':>11}   p95 ms of others meanwhile"
+        )
+        for dump in dumps.dumps(chosen.table or list(TABLES), chosen.encoding):
             bare = f"{dump.floor:>13.2f}{dump.whole / dump.floor:>7.1f}" if dump.floor else f"{'–':>13}{'–':>7}"
-            print(f"{dump.table:<16}{dump.first * 1000:>14.0f}{dump.whole:>9.2f}{bare}{dump.size / 1e6:>8.1f}")
+            held = f"{'–':>11}" if dump.memory is None else f"{dump.memory:>11.0f}"
+            others = ", ".join(f"{address} {seconds * 1000:.0f}" for address, seconds in dump.others.items())
+            print(
+                f"{dump.table:<16}{dump.first_byte * 1000:>14.0f}{dump.first_row * 1000:>13.0f}{dump.whole:>9.2f}{bare}"
+                f"{dump.size / 1e6:>8.1f}{held}   {others}"
+            )
             sys.stdout.flush()
     return 0
 
