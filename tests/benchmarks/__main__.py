@@ -7,10 +7,13 @@ python -m tests.benchmarks --database postgres://postgres@127.0.0.1:5432/bench  
 
 import argparse
 import os
+import shutil
 import sys
 import tempfile
 import time
 from datetime import UTC, datetime
+
+PARTS = ("pages", "csv", "readers", "start")
 
 
 def main() -> int:
@@ -20,13 +23,27 @@ def main() -> int:
         "--database", default="", help="URL of an empty database; SQLite in a temporary folder unless given"
     )
     parser.add_argument("--turns", type=int, default=12, help="how often each page is asked for")
-    parser.add_argument("--only", choices=("pages", "csv"), help="just one part")
+    parser.add_argument("--only", choices=PARTS, help="just one part")
     parser.add_argument("--table", action="append", default=[], help="of the CSV tables just this one; repeatable")
     parser.add_argument("--encoding", default="identity", help="of the CSV tables, as a browser asks: gzip")
+    parser.add_argument("--readers", type=int, default=50, help="how many read at once")
+    parser.add_argument("--seconds", type=float, default=60, help="how long they read")
+    parser.add_argument("--think", type=float, default=3, help="seconds that a reader looks at a page, on average")
     parser.add_argument("--keep", default="", help="folder of the data; filled when it is empty, used again when not")
     chosen = parser.parse_args()
 
+    if chosen.only == "start":
+        from tests.benchmarks import start
+
+        spent, length = start.start()
+        print(f"start --demo in an empty folder to the first full page: {spent:.1f} s ({length / 1000:.0f} kB)")
+        return 0
+
     folder = chosen.keep or tempfile.mkdtemp(prefix="roomledger-benchmark-")
+    if chosen.only == "readers" and chosen.keep and os.listdir(folder):
+        # What is pulled meanwhile stays out of the folder that is kept.
+        copy = tempfile.TemporaryDirectory(prefix="roomledger-readers-")
+        folder = shutil.copytree(folder, os.path.join(copy.name, "data"))
     os.environ["DATA_DIR"] = folder
     os.environ["UMEET_API_KEY"] = os.environ["UMEET_API_SECRET"] = "benchmark"
     os.environ["DJANGO_SETTINGS_MODULE"] = "dashboard.settings"
@@ -43,7 +60,7 @@ def main() -> int:
 
     from reports.exports import TABLES
     from reports.models import Meeting
-    from tests.benchmarks import data, dumps, pages
+    from tests.benchmarks import data, dumps, pages, readers
 
     call_command("migrate", verbosity=0)
     call_command("collectstatic", verbosity=0, interactive=False)
@@ -79,6 +96,10 @@ def main() -> int:
                 f"{dump.size / 1e6:>8.1f}{held}   {others}"
             )
             sys.stdout.flush()
+    if chosen.only in (None, "readers"):
+        print(f"\n{chosen.readers} readers for {chosen.seconds:.0f} s, {chosen.think:g} s a page, while a pull runs")
+        for line in readers.report(readers.read(chosen.readers, chosen.seconds, chosen.think)):
+            print(line)
     return 0
 
 
