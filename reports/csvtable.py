@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
+from functools import lru_cache
 from itertools import chain, islice, repeat
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
@@ -112,6 +113,7 @@ def money(amount: Decimal | None) -> str:
     return "" if amount is None else format(tidy(amount), "f")
 
 
+@lru_cache(maxsize=5_000)  # most calls cost what others did
 def millionths(amount: int | None) -> str:
     """`money` of an amount as the database keeps it, in millionths of a yuan (see fields.py)."""
     if amount is None:
@@ -244,7 +246,12 @@ def _guarded(values: Sequence[str]) -> Sequence[str]:
     """The same with an apostrophe before whatever a spreadsheet would run."""
     if not GUARDED.search("\0".join(values)):
         return values
-    return [_cell(f"'{value}" if value.startswith(FORMULA) else value) for value in values]
+    return [_guarded_cell(value) for value in values]
+
+
+@lru_cache(maxsize=5_000)  # numbers, which all begin with a plus, come again and again
+def _guarded_cell(value: str) -> str:
+    return _cell(f"'{value}" if value.startswith(FORMULA) else value)
 
 
 def _cell(value: str) -> str:

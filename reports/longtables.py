@@ -7,7 +7,7 @@ and the first row comes at once. Moments are whole microseconds since 1970 throu
 
 import dataclasses
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime
+from datetime import UTC, date, datetime, time, timedelta
 from itertools import chain, repeat
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
@@ -67,6 +67,19 @@ def _sorted(rows: Q_, sort: str, columns: dict[str, str], default: tuple[str, ..
     return rows.order_by(order, *default)
 
 
+def _around(chosen: Filter) -> Q:
+    """The moments in which a filter's days lie, whatever the zone: their index is in the order that is wanted.
+
+    The days' own index is not, so that a database that chose it would sort all meetings before the first.
+    """
+    moments = Q()
+    if chosen.first is not None and chosen.first > date.min:
+        moments &= Q(start_time__gte=datetime.combine(chosen.first - timedelta(days=1), time.min, UTC))
+    if chosen.last is not None and chosen.last < date.max - timedelta(days=2):
+        moments &= Q(start_time__lt=datetime.combine(chosen.last + timedelta(days=2), time.min, UTC))
+    return moments
+
+
 def _is_of_meetings(sort: str) -> bool:
     """Whether rows so sorted come meeting by meeting."""
     return not sort or sort.removeprefix("-") in MEETING_SORTS
@@ -79,7 +92,8 @@ def meeting_blocks(chosen: Filter, now: datetime) -> Iterator[Block]:
     """The meetings of a filter in its order."""
     clock = _clock()
     columns = ("pk", "duration", "is_extra", Instant("start_time"), Instant("end_time"))
-    stream = rawrows.stream(usage.meetings(chosen).select_related(None).values_list(*OF_A_MEETING, *columns, *SUMMARY))
+    meetings = usage.meetings(chosen).select_related(None).filter(_around(chosen))
+    stream = rawrows.stream(meetings.values_list(*OF_A_MEETING, *columns, *SUMMARY))
     for chunk in rawrows.batches(stream, CHUNK):
         pks, booked, extra, starts, ends = zip(*(row[6:11] for row in chunk), strict=True)
         # Of what runs, the figures are those of this moment.
@@ -146,7 +160,7 @@ def participant_blocks(chosen: Filter, now: datetime) -> Iterator[Block]:
             of = zip(*(_of(*row[:6]) for row in chunk), strict=True)
             yield Block([*of, *columns(chunk, [row[6] for row in chunk])])
         return
-    meetings = _sorted(Meeting.objects.matching(chosen), chosen.sort, MEETING_SORTS, NEWEST)
+    meetings = _sorted(Meeting.objects.matching(chosen).filter(_around(chosen)), chosen.sort, MEETING_SORTS, NEWEST)
     visits = Participant.objects.order_by("meeting_id", "place")
     if chosen.name is not None:
         visits = visits.filter(name_key=chosen.name)
@@ -170,7 +184,7 @@ def attendee_blocks(chosen: Filter, now: datetime) -> Iterator[Block]:
     clock = _clock()
     at = instant(now)
     late_after = LATE_AFTER // MICROSECOND
-    meetings = usage.meetings(chosen).select_related(None).filter(participants_reported=True)
+    meetings = usage.meetings(chosen).select_related(None).filter(_around(chosen), participants_reported=True)
     visits = Participant.objects.order_by("meeting_id", "place")
     if chosen.name is not None:
         # Of a running meeting the whole is needed, since its used time is computed here.

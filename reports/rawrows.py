@@ -26,7 +26,7 @@ Rows = QuerySet[Any, Raw]
 
 CHUNK = 2000
 # Of meetings and of what lies in them: no more of either is held at a time, but for the whole of one meeting.
-PARENTS = 100
+PARENTS = 250
 CHILDREN = 1000
 SECOND = 1_000_000
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -9,10 +9,13 @@ python -m tests.benchmarks --database postgres://postgres@127.0.0.1:5432/bench  
 
 import argparse
 import os
+import shutil
 import sys
 import tempfile
 import time
 from datetime import UTC, datetime
+
+PARTS = ("ingest", "pages", "csv", "readers", "start")
 
 
 def main() -> int:
@@ -24,11 +27,27 @@ def main() -> int:
         "--database", default="", help="URL of an empty database; SQLite in a temporary folder unless given"
     )
     parser.add_argument("--turns", type=int, default=12, help="how often each page is asked for")
-    parser.add_argument("--only", choices=("pages", "csv", "ingest"), help="just one part")
+    parser.add_argument("--only", choices=PARTS, help="just one part")
+    parser.add_argument("--table", action="append", default=[], help="of the CSV tables just this one; repeatable")
+    parser.add_argument("--encoding", default="identity", help="of the CSV tables, as a browser asks: gzip")
+    parser.add_argument("--readers", type=int, default=50, help="how many read at once")
+    parser.add_argument("--seconds", type=float, default=60, help="how long they read")
+    parser.add_argument("--think", type=float, default=3, help="seconds that a reader looks at a page, on average")
     parser.add_argument("--keep", default="", help="folder of the data; filled when it is empty, used again when not")
     chosen = parser.parse_args()
 
+    if chosen.only == "start":
+        from tests.benchmarks import start
+
+        spent, length = start.start()
+        print(f"start --demo in an empty folder to the first full page: {spent:.1f} s ({length / 1000:.0f} kB)")
+        return 0
+
     folder = chosen.keep or tempfile.mkdtemp(prefix="roomledger-benchmark-")
+    if chosen.only == "readers" and chosen.keep and os.listdir(folder):
+        # What is pulled meanwhile stays out of the folder that is kept.
+        copy = tempfile.TemporaryDirectory(prefix="roomledger-readers-")
+        folder = shutil.copytree(folder, os.path.join(copy.name, "data"))
     os.environ["DATA_DIR"] = folder
     os.environ["UMEET_API_KEY"] = os.environ["UMEET_API_SECRET"] = "benchmark"
     os.environ["DJANGO_SETTINGS_MODULE"] = "dashboard.settings"
@@ -43,9 +62,10 @@ def main() -> int:
     from django.core.management import call_command
     from django.db import connection
 
+    from reports import kept
     from reports.exports import TABLES
     from reports.models import Meeting
-    from tests.benchmarks import data, ingest, pages
+    from tests.benchmarks import data, dumps, ingest, pages, readers
 
     if chosen.only in (None, "ingest"):
         for line in ingest.lines(ingest.measure(0.1 if chosen.share is None else chosen.share, chosen.database)):
@@ -62,6 +82,9 @@ def main() -> int:
         print(f"{connection.vendor}: {counts} made in {time.perf_counter() - began:.0f} s")
     else:
         print(f"{connection.vendor}: {Meeting.objects.count()} meetings are there")
+    began = time.perf_counter()
+    if days := kept.fold():
+        print(f"the sums of {days} days made in {time.perf_counter() - began:.0f} s")
     if chosen.only in (None, "pages"):
         floor = None
         print(f"\n{'page':<58}{'median ms':>10}{'p95 ms':>9}{'above empty':>13}{'kB':>8}")
@@ -73,11 +96,23 @@ def main() -> int:
             )
             sys.stdout.flush()
     if chosen.only in (None, "csv"):
-        print(f"\n{'CSV':<16}{'first byte ms':>14}{'whole s':>9}{'bare tool s':>13}{'ratio':>7}{'MB':>8}")
-        for dump in pages.dumps(list(TABLES)):
+        print(
+            f"\n{'CSV':<16}{'first byte ms':>14}{'first row ms':>13}{'whole s':>9}{'bare tool s':>13}{'ratio':>7}"
+            f"{'MB':>8}{'memory MB':>11}   p95 ms of others meanwhile"
+        )
+        for dump in dumps.dumps(chosen.table or list(TABLES), chosen.encoding):
             bare = f"{dump.floor:>13.2f}{dump.whole / dump.floor:>7.1f}" if dump.floor else f"{'–':>13}{'–':>7}"
-            print(f"{dump.table:<16}{dump.first * 1000:>14.0f}{dump.whole:>9.2f}{bare}{dump.size / 1e6:>8.1f}")
+            held = f"{'–':>11}" if dump.memory is None else f"{dump.memory:>11.0f}"
+            others = ", ".join(f"{address} {seconds * 1000:.0f}" for address, seconds in dump.others.items())
+            print(
+                f"{dump.table:<16}{dump.first_byte * 1000:>14.0f}{dump.first_row * 1000:>13.0f}{dump.whole:>9.2f}{bare}"
+                f"{dump.size / 1e6:>8.1f}{held}   {others}"
+            )
             sys.stdout.flush()
+    if chosen.only in (None, "readers"):
+        print(f"\n{chosen.readers} readers for {chosen.seconds:.0f} s, {chosen.think:g} s a page, while a pull runs")
+        for line in readers.report(readers.read(chosen.readers, chosen.seconds, chosen.think)):
+            print(line)
     return 0
 
 

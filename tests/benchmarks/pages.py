@@ -1,15 +1,12 @@
-"""How long the server takes for each page and each CSV, against an empty page and against the bare tool's dump."""
+"""How long the server takes for each page, against an empty page."""
 
 import statistics
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 from urllib.parse import quote
 
-from django.conf import settings
 from django.contrib.auth import get_user_model
-from django.db import connection
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.test import Client, override_settings
@@ -112,53 +109,3 @@ def pages(turns: int = TURNS) -> Iterator[Timed]:
                 address = f"{page}?{query}" if query else page
                 yield timed(f"{page} · {name}", get(address), turns)
             yield timed(f"{page} · fragment", get(page, **{"HX-Request": "true"}), turns)
-
-
-class Dump(NamedTuple):
-    """One CSV: seconds to the first byte and to the last, bytes, and seconds of the bare tool's dump of its rows."""
-
-    table: str
-    first: float
-    whole: float
-    size: int
-    floor: float | None
-
-
-BARE = {
-    "meetings": "select * from reports_meeting m left join reports_room r on r.id = m.room_id "
-    "order by m.start_time desc",
-    "participants": "select m.uuid, m.topic, m.meeting_id, p.* from reports_participant p "
-    "join reports_meeting m on m.id = p.meeting_id order by m.start_time desc, m.id desc, p.place",
-    "telephony": "select m.uuid, m.topic, m.meeting_id, c.* from reports_telephonyusage c "
-    "join reports_meeting m on m.id = c.meeting_id order by m.start_time desc, m.id desc, c.place",
-}
-
-
-def bare(statement: str) -> float:
-    """Seconds that the database's own tool takes to write the rows as CSV."""
-    database = settings.DATABASES["default"]
-    if connection.vendor == "sqlite":
-        command = ["sqlite3", "-csv", str(database["NAME"]), statement]
-    else:
-        user, host, port = database["USER"], database["HOST"] or "127.0.0.1", database["PORT"] or 5432
-        url = f"postgres://{user}@{host}:{port}/{database['NAME']}"
-        command = ["psql", url, "-c", f"\\copy ({statement}) to stdout csv header"]
-    began = time.perf_counter()
-    subprocess.run(command, stdout=subprocess.DEVNULL, check=True)
-    return time.perf_counter() - began
-
-
-def dumps(tables: list[str]) -> Iterator[Dump]:
-    """Every CSV over everything."""
-    with override_settings(ROOT_URLCONF="tests.benchmarks.pages", ALLOWED_HOSTS=["*"]):
-        browser = client()
-        for table in tables:
-            began = time.perf_counter()
-            answer = browser.get(f"/{table}.csv?period=all")
-            pieces = iter(answer.streaming_content)
-            size = len(next(pieces))
-            size += len(next(pieces, b""))
-            first = time.perf_counter() - began
-            size += sum(len(piece) for piece in pieces)
-            whole = time.perf_counter() - began
-            yield Dump(table, first, whole, size, bare(BARE[table]) if table in BARE else None)
