@@ -512,7 +512,7 @@ def test_a_fortnight_is_shown_by_the_hour(db, last, days, by_hour):
 # From what is kept of days -------------------------------------------------------------------------------------
 
 
-def everything(chosen: Filter, now: datetime, rooms: int) -> dict[str, object]:
+def everything(chosen: Filter, now: datetime, rooms: int) -> dict[str, Any]:
     """All that a period says of the pool, whatever it is made from."""
     run = pool.course(chosen, now)
     extras = pool.extras(run, rooms)
