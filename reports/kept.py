@@ -368,16 +368,15 @@ def rows(
 
 
 def _where(spans: Sequence[tuple[int, int]]) -> tuple[str, list[Any]]:
-    singles = [first for first, last in spans if first == last]
-    wide = [span for span in spans if span[0] != span[1]]
-    parts, parameters = [], []
-    if singles:
-        parts.append(f"stretch IN ({', '.join(['%s'] * len(singles))})")
-        parameters += singles
-    for span in wide:
-        parts.append("stretch BETWEEN %s AND %s")
-        parameters += span
-    return f"({' OR '.join(parts)})", parameters
+    if len(spans) == 1 and spans[0][0] != spans[0][1]:
+        return "stretch BETWEEN %s AND %s", [*spans[0]]
+    # One by one, days too: beside an OR, SQLite would look at every stretch.
+    codes = [
+        found
+        for first, last in spans
+        for found in ([first] if first == last else map(code, days_between(day_of(first), day_of(last))))
+    ]
+    return f"stretch IN ({', '.join(['%s'] * len(codes))})", codes
 
 
 def _sorted_by_bytes(name: str) -> str:
