@@ -116,6 +116,7 @@ TEMPLATES = [
 ]
 
 DATABASES = {"default": env.database("DATABASE_URL", DATA_DIR)}
+DATABASE_POOL = env.whole("DATABASE_POOL", None, 1, 1000)
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     # IMMEDIATE: a transaction that will write takes its turn at its start, and so never fails
     # half-way because another one wrote first. WAL: readers and the writer do not wait for each other.
@@ -126,9 +127,22 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     }
     # Tests run on a file too, in WAL mode, as the site does.
     DATABASES["default"]["TEST"] = {"NAME": str(DATA_DIR / f"test-{os.getpid()}.sqlite3")}
+    if DATABASE_POOL is not None:
+        raise EnvError("DATABASE_POOL is set and DATABASE_URL names no PostgreSQL. Leave DATABASE_POOL unset.")
 else:
-    DATABASES["default"]["CONN_MAX_AGE"] = 60
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+    if DATABASE_POOL is None:
+        # Each thread keeps its own connection for a while.
+        DATABASES["default"]["CONN_MAX_AGE"] = 60
+    else:
+        # The threads of a process share so many: who comes when all are taken waits for one. A process that is
+        # idle holds one.
+        DATABASES["default"]["CONN_MAX_AGE"] = 0
+        _told = DATABASES["default"].get("OPTIONS")
+        DATABASES["default"]["OPTIONS"] = {
+            **(_told if isinstance(_told, dict) else {}),
+            "pool": {"min_size": 1, "max_size": DATABASE_POOL, "timeout": 30},
+        }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTH_PASSWORD_VALIDATORS = [

@@ -51,30 +51,61 @@ def insert_rows(model: type[models.Model], names: Sequence[str], rows: Iterable[
     _insert(f"INSERT INTO {_table(model)} ({_columns(fields)})", "", fields, columns)
 
 
-def insert_new(model: type[models.Model], names: Sequence[str], rows: Iterable[Sequence[Any]], key: str) -> None:
-    """Insert rows as `insert_rows` does, leaving out those whose `key`, a unique column, is there already.
+def find(model: type[models.Model], key: str, values: Iterable[str], names: Sequence[str]) -> list[tuple[Any, ...]]:
+    """The columns `names`, as the driver has them, of the rows whose `key`, a text column, has one of the values.
 
-    The rows come in the order of their keys: of two workers that insert the same ones, the second waits for the
-    first, and they never wait in a circle.
+    One parameter, however many values: Django's own `in` prepares, binds and spells each of them.
+    """
+    wanted = list(values)
+    if not wanted:
+        return []
+    given: list[Any]
+    where = connection.ops.quote_name(_fields(model, [key])[0].column or key)
+    if connection.vendor == "postgresql":
+        one_of, given = "= ANY(%s)", [wanted]
+    else:
+        one_of, given = "IN (SELECT value FROM json_each(%s))", [json.dumps(wanted)]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT {_columns(_fields(model, names))} FROM {_table(model)} WHERE {where} {one_of}",  # noqa: S608
+            given,
+        )
+        return list(cursor.fetchall())
+
+
+def insert_new(
+    model: type[models.Model], names: Sequence[str], rows: Iterable[Sequence[Any]], key: str
+) -> dict[str, int]:
+    """Insert rows as `insert_rows` does, leaving out those whose `key`, a unique text column, is there already.
+
+    Out: the ids of those that were inserted, by their keys. The rows come in the order of their keys: of two workers
+    that insert the same ones, the second waits for the first, and they never wait in a circle.
     """
     columns = list(zip(*rows, strict=True))
     if not columns:
-        return
+        return {}
     fields = _fields(model, names)
     into = f"INSERT INTO {_table(model)} ({_columns(fields)})"
     unless = f"ON CONFLICT ({connection.ops.quote_name(key)}) DO NOTHING"
-    if connection.vendor != "postgresql":
-        _insert(into, unless, fields, columns)
-        return
-    # COPY knows no conflicts. One JSON text is one parameter, and the server reads it into rows of the table.
-    held = [field.column for field in fields]
-    told = [dict(zip(held, row, strict=True)) for row in zip(*_prepared(fields, columns), strict=True)]
-    source = f"json_populate_recordset(NULL::{_table(model)}, %s::json)"
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"{into} SELECT {_columns(fields)} FROM {source} {unless}",  # noqa: S608
-            [json.dumps(told, ensure_ascii=False)],
-        )
+    returning = f"{unless} RETURNING {_columns(_fields(model, [key, 'id']))}"
+    if connection.vendor == "postgresql":
+        # COPY knows no conflicts. One JSON text is one parameter, and the server reads it into rows of the table.
+        held = [field.column for field in fields]
+        objects = [dict(zip(held, row, strict=True)) for row in zip(*_prepared(fields, columns), strict=True)]
+        source = f"json_populate_recordset(NULL::{_table(model)}, %s::json)"
+        with connection.cursor() as cursor:
+            cursor.execute(
+                f"{into} SELECT {_columns(fields)} FROM {source} {returning}",  # noqa: S608
+                [json.dumps(objects, ensure_ascii=False)],
+            )
+            return dict(cursor.fetchall())
+    if connection.features.can_return_rows_from_bulk_insert:
+        return dict(_insert(into, returning, fields, columns))
+    # SQLite before 3.35. Nobody else writes while this transaction does.
+    keys = columns[names.index(key)]
+    there = {one for (one,) in find(model, key, keys, [key])}
+    _insert(into, unless, fields, columns)
+    return {one: pk for one, pk in find(model, key, keys, [key, "id"]) if one not in there}
 
 
 def _fields(model: type[models.Model], names: Sequence[str]) -> "list[models.Field[Any, Any]]":
@@ -104,24 +135,28 @@ MOST_ROWS = 1024  # a statement
 
 
 def _insert(
-    into: str, unless: str, fields: "Sequence[models.Field[Any, Any]]", columns: Sequence[Sequence[Any]]
-) -> None:
+    into: str, after: str, fields: "Sequence[models.Field[Any, Any]]", columns: Sequence[Sequence[Any]]
+) -> list[tuple[Any, ...]]:
     """Many rows a statement: half the time of one row a statement, which is what executemany does.
 
-    And while a statement runs, other threads do: the next answer is read meanwhile.
+    And while a statement runs, other threads do: the next answer is read meanwhile. Out: what `after` has returned.
     """
     rows = list(zip(*_prepared(fields, columns), strict=True))
     # The driver's own marks: with Django's, every statement would be written anew.
     marks = f"({', '.join('?' * len(fields))})"
     done = 0
+    returned: list[tuple[Any, ...]] = []
     with connection.cursor() as cursor:
         most = connection.connection.getlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER) // len(fields)
         while left := len(rows) - done:
             # Powers of two: the driver keeps a handful of statements and prepares none twice.
             size = 1 << min(left, most, MOST_ROWS).bit_length() - 1
             values = list(chain.from_iterable(rows[done : done + size]))
-            cursor.execute(f"{into} VALUES {', '.join([marks] * size)} {unless}", values)
+            cursor.execute(f"{into} VALUES {', '.join([marks] * size)} {after}", values)
+            if "RETURNING" in after:
+                returned += cursor.fetchall()
             done += size
+    return returned
 
 
 # COPY --------------------------------------------------------------------------------------------------

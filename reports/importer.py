@@ -188,13 +188,13 @@ class RoomBook:
         self._load()
 
     def _load(self) -> None:
-        rooms = Room.objects.order_by()
-        if self._wanted is not None:
+        names = ("host_id", "id", "temporary")
+        if self._wanted is None:
+            rooms: Iterable[tuple[Any, ...]] = Room.objects.order_by().values_list(*names)
+        else:
             # There may be as many temporary rooms as there are meetings.
-            rooms = rooms.filter(host_id__in=self._wanted)
-        self.by_host = {
-            host_id: Known(pk, temporary) for host_id, pk, temporary in rooms.values_list("host_id", "pk", "temporary")
-        }
+            rooms = bulk.find(Room, "host_id", self._wanted, names)
+        self.by_host = {host_id: Known(pk, bool(temporary)) for host_id, pk, temporary in rooms}
         self._told: tuple[dict[str, list[int]], dict[str, list[int]]] | None = None
 
     def _by_told(self) -> tuple[dict[str, list[int]], dict[str, list[int]]]:
@@ -339,7 +339,7 @@ def keep_licence(told: LicenceRecord, now: datetime) -> bool:
 def _import_meetings(
     batch: Mapping[str, MeetingRecord], book: RoomBook, pull: Pull, now: datetime, outcome: Outcome
 ) -> None:
-    known = set(Meeting.objects.filter(uuid__in=batch).values_list("uuid", flat=True))
+    known = {uuid for (uuid,) in bulk.find(Meeting, "uuid", batch, ["uuid"])}
     unseen = sorted(set(batch) - known)
     if unseen:
         told = [
@@ -348,8 +348,8 @@ def _import_meetings(
         ]
         meetings = [_fresh(record, visits, calls, book, pull, now) for record, visits, calls in told]
         # Leaving out what another worker inserts at this moment: no double.
-        bulk.insert_new(Meeting, tuple(meetings[0]), [tuple(meeting.values()) for meeting in meetings], "uuid")
-        made = dict(Meeting.objects.filter(uuid__in=unseen, first_pull=pull).values_list("uuid", "pk"))
+        rows = [tuple(meeting.values()) for meeting in meetings]
+        made = bulk.insert_new(Meeting, tuple(meetings[0]), rows, "uuid")
         visit_rows: list[Sequence[Any]] = []
         call_rows: list[Sequence[Any]] = []
         for record, visits, calls in told:
@@ -364,8 +364,8 @@ def _import_meetings(
         bulk.insert_rows(Participant, VISIT_COLUMNS, visit_rows)
         bulk.insert_rows(TelephonyUsage, CALL_COLUMNS, call_rows)
     if known:
-        rows = Meeting.objects.select_for_update(of=("self",), no_key=True).filter(uuid__in=known).order_by("uuid")
-        for meeting in rows:
+        kept = Meeting.objects.select_for_update(of=("self",), no_key=True).filter(uuid__in=known).order_by("uuid")
+        for meeting in kept:
             record = batch[meeting.uuid]
             if _update(meeting, record, book, pull, now):
                 outcome.changed += 1
@@ -656,9 +656,10 @@ def forget_unnamed(pieces: Iterable[str], still: Iterable[str]) -> None:
 
 def _wake(outcome: Outcome, now: datetime) -> None:
     """A tracked number under which something new was reported is asked about soon again."""
-    if not outcome.fresh_numbers:
+    tracked = [pk for (pk,) in bulk.find(TrackedNumber, "number", outcome.fresh_numbers, ["id"])]
+    if not tracked:
         return
-    sleeping = TrackedNumber.objects.filter(number__in=outcome.fresh_numbers, lease_until=None).exclude(
+    sleeping = TrackedNumber.objects.filter(pk__in=tracked, lease_until=None).exclude(
         next_due_at__lte=now + SETTLING[0]
     )
     for pk in list(sleeping.order_by("pk").select_for_update(no_key=True).values_list("pk", flat=True)):

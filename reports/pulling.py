@@ -392,7 +392,8 @@ def pull_days(
             waiting = deque(held)
             while going and waiting:
                 # The next day is asked about while one is imported; after a failure only when it is to go on.
-                with closing(_asked([client.detail(piece.day, piece.day) for piece in waiting])) as answers:
+                ahead = [piece.day for piece in waiting]
+                with closing(_asked(client.detail(day, day) for day in ahead)) as answers:
                     while waiting:
                         piece = waiting.popleft()
                         leases.extend(held, run.owner, clock())

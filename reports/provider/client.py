@@ -58,6 +58,9 @@ MOST_PAGES = 10_000
 CONNECT_WITHIN = 10.0
 DEADLINE = 4  # an answer as a whole may take so many times the read time-out
 CHUNK = 64 * 2**10
+# An answer longer than that has later questions ask for smaller pages: read, it takes some twenty times as much.
+HEAVY = 4 * 2**20
+SMALLEST_PAGE = 10
 LONGEST_REFUSAL = 64 * 2**10  # of an answer that is a failure anyway only the first bytes are read
 OUR_FORM = re.compile(r"\d{1,20}", re.ASCII)
 
@@ -192,8 +195,9 @@ class Client:
 
     In: `url` (http or https, the part before `share/…`), key and secret, the zone of times that name none,
     `timeout` in seconds for connecting and for each read, `attempts` for what is transient, `max_bytes` of
-    one answer, `longest_wait`: seconds it may sleep before an attempt; when the provider asks for more, the
-    call ends and `Transient.retry_after` says how long. Errors of every method: ProviderError.
+    one answer, `page_size`: records to ask for in one answer, fewer once answers are heavy, `longest_wait`:
+    seconds it may sleep before an attempt; when the provider asks for more, the call ends and
+    `Transient.retry_after` says how long. Errors of every method: ProviderError.
     """
 
     def __init__(
@@ -454,6 +458,8 @@ class Client:
         elif broken is not None or deadline.passed:
             answer = self._unanswered(broken, deadline)
         else:
+            if len(body) > HEAVY:
+                self._page_size = max(SMALLEST_PAGE, self._page_size * HEAVY // len(body))
             try:
                 answer = read(decode(body))
             except ProviderError as error:

@@ -146,3 +146,30 @@ def test_mail_needs_the_address_of_the_site(tmp_path):
     assert "hunter2" not in said
     said = start(base | url | {"SITE_URL": "https://rooms.example.com"})
     assert said.startswith("True Roomledger <roomledger@rooms.example.com> dashboard.smtp.Backend")
+
+
+@pytest.mark.parametrize(
+    ("url", "size", "says"),
+    [
+        ("", "4", "names no PostgreSQL"),
+        ("postgres://u@h/n", "0", "DATABASE_POOL is '0'"),
+        ("postgres://u@h/n", "many", "DATABASE_POOL is 'many'"),
+        ("postgres://u@h/n?sslmode=require", "4", ""),
+        ("postgres://u@h/n", "", ""),
+    ],
+)
+def test_the_pool_of_connections(tmp_path, url, size, says):
+    environment = {**os.environ, "DATA_DIR": str(tmp_path), "DATABASE_URL": url, "DATABASE_POOL": size}
+    code = "from dashboard.settings import DATABASES as d; d = d['default']; print(d['CONN_MAX_AGE'], d.get('OPTIONS'))"
+    done = subprocess.run([sys.executable, "-c", code], env=environment, cwd=ROOT, capture_output=True, text=True)
+    if says:
+        assert says in done.stderr
+        return
+    age, _, options = done.stdout.strip().partition(" ")
+    if size:
+        assert age == "0"  # Django refuses anything else
+        assert "'max_size': 4" in options
+        assert "'sslmode': 'require'" in options
+    else:
+        assert age == "60"
+        assert "pool" not in options

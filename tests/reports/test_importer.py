@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
-from django.db import IntegrityError
+from django.db import IntegrityError, connection
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -343,6 +343,24 @@ def test_as_many_rows_as_there_are_come_in():
     take(meeting(participants=people))
     rows = Participant.objects.order_by("place").values_list("place", "name", "name_key")
     assert list(rows) == [(n + 1, f"guest {n}", f"guest {n}") for n in range(2500)]
+
+
+@pytest.mark.parametrize("returns", [True, False])
+def test_inserting_tells_the_ids_of_what_was_not_there(monkeypatch, returns):
+    """As older versions of SQLite do it too."""
+    if connection.vendor == "sqlite":
+        monkeypatch.setattr(type(connection.features), "can_return_rows_from_bulk_insert", returns)
+    there = Room.objects.create(host_id="b%s", name="kept")
+    names = ["host_id", "email", "name", "label", "capacity", "temporary"]
+    rows = [(host_id, "", "new", "", None, True) for host_id in ("a?", "b%s", "c'")]
+    made = bulk.insert_new(Room, names, rows, "host_id")
+    assert made == dict(Room.objects.exclude(pk=there.pk).values_list("host_id", "pk"))
+    assert set(made) == {"a?", "c'"}
+    assert Room.objects.get(pk=there.pk).name == "kept"
+    assert bulk.insert_new(Room, names, rows, "host_id") == {}
+    found = bulk.find(Room, "host_id", ["a?", "b%s", "nowhere", '"'], ["host_id", "name"])
+    assert sorted(found) == [("a?", "new"), ("b%s", "kept")]
+    assert bulk.find(Room, "host_id", [], ["id"]) == []
 
 
 def test_the_digest_of_what_is_kept_stays_what_it_was():

@@ -90,6 +90,17 @@ def test_detail_asks_for_visits_and_calls(make: Make, peer: Peer) -> None:
     assert peer.paths == ["/umeeting/share/detail"] * 2
 
 
+def test_after_a_heavy_answer_later_questions_ask_for_smaller_pages(make: Make, peer: Peer) -> None:
+    heavy = page(1, [meeting("a", topic="x" * 9_000_000)], total=2, pages=2, more=True)
+    peer.script = [says(heavy), says(page(2, [meeting("b")], total=2)), *[says(page(1, [])) for _ in range(2)]]
+    client = make(page_size=100)
+    day = date(2017, 8, 1)
+    for _ in range(3):
+        list(client.detail(day, day))
+    # One question's pages are all of one size.
+    assert [form["page_size"] for form in peer.forms] == ["100", "100", "46", "46"]
+
+
 def test_rooms(client: Client, peer: Peer) -> None:
     peer.script = [says({"status": 200, "data": [{"id": "H", "first_name": "Big", "meeting_capacity": "25"}]})]
     (told,) = client.rooms()
