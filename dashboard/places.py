@@ -17,6 +17,7 @@ from reports.figures.telephony import TELEPHONY_SORTS
 from reports.figures.usage import MEETING_SORTS
 from reports.filter import SERIES, Filter
 from reports.models import Participant, Room
+from reports.querysets import named
 from reports.text import fold
 
 Narrow = Callable[[Filter, Mapping[str, str]], Filter]
@@ -158,7 +159,7 @@ def title(place: Place, given: Mapping[str, str]) -> str:
         return f"{label}: {room or given['host_id']}"
     if place.name == "person":
         key = fold(given["name"])
-        visit = Participant.objects.filter(name_key=key).order_by("-join_time").first()
+        visit = Participant.objects.filter(named(key)).order_by("-join_time").first()
         spelled = " ".join(visit.name.split()) if visit else key
         return f"{label}: {spelled or nobody}"
     if place.narrow is one_series:

@@ -25,7 +25,7 @@ from reports.figures.booking import BOOKING_DEFAULT_SORT, BOOKING_SORTS, Booking
 from reports.filter import Filter
 
 ROWS_A_PAGE = 25
-MOST_ROOMS = 50
+MOST_ROOMS = 25
 
 
 def specs(first: str) -> list[Spec]:

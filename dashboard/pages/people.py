@@ -22,6 +22,7 @@ from reports.figures import period
 from reports.figures.people import Attended, Person
 from reports.filter import Filter
 from reports.models import Participant
+from reports.querysets import named
 from reports.text import fold
 
 ROWS_A_PAGE = 50
@@ -172,7 +173,7 @@ def person(request: base.HtmxHttpRequest, name: str) -> HttpResponse:
     """The meetings of one display name. The name in the address is folded as names are when they are compared."""
     now = timezone.now()
     key = fold(name)
-    if not Participant.objects.filter(name_key=key).exists():
+    if not Participant.objects.filter(named(key)).exists():
         raise Http404
     asked = base.parse(request, now)
     chosen = replace(asked, name=key)
@@ -184,7 +185,7 @@ def person(request: base.HtmxHttpRequest, name: str) -> HttpResponse:
     page = Paginator(rows, ROWS_A_PAGE).get_page(chosen.page)
     columns = tables.plain_columns(attended_specs())
     spelled = (
-        sums.name or Participant.objects.filter(name_key=key).order_by("-join_time").values_list("name", flat=True)[0]
+        sums.name or Participant.objects.filter(named(key)).order_by("-join_time").values_list("name", flat=True)[0]
     )
     frame = base.frame(path, asked, now)
     frame["filter_form"]["csv_links"] = base.csv_links(chosen, PLACES["person"].tables)
