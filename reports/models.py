@@ -337,10 +337,8 @@ class Participant(models.Model):
 
     # What is computed at import of one attendee of the meeting stands on their first visit, NULL on others.
     attendee_visits = models.PositiveIntegerField(null=True)
-    attendee_seconds = models.PositiveBigIntegerField(
-        null=True, help_text="attendance; NULL too while the meeting runs"
-    )
-    late_seconds = models.PositiveBigIntegerField(null=True, help_text="how late they joined, 0 where not late")
+    attendee_seconds = models.PositiveBigIntegerField(null=True)  # attendance; NULL too while the meeting runs
+    late_seconds = models.PositiveBigIntegerField(null=True)  # how late they joined, 0 where not late
 
     objects: ClassVar = ParticipantQuerySet.as_manager()
 
@@ -463,7 +461,7 @@ class Ledger(models.Model):
 
     id = models.PositiveSmallIntegerField(primary_key=True, default=1)
     time_zone = models.CharField(max_length=64, help_text=_("zone of every local day kept"))
-    opening_hours = models.TextField(blank=True, help_text="opening hours that the kept sums were made with")
+    opening_hours = models.TextField(blank=True)  # opening hours that the kept sums were made with
 
     class Meta:
         constraints: ClassVar = [models.CheckConstraint(condition=models.Q(id=1), name="ledger_is_one_row")]
@@ -492,7 +490,7 @@ class Touched(models.Model):
 class Stretch(models.Model):
     """A third of a month, a month or a year whose sums are kept. Days are kept without a row here."""
 
-    code = models.PositiveIntegerField(primary_key=True, help_text="scale, and its first day as YYYYMMDD")
+    code = models.PositiveIntegerField(primary_key=True)  # scale, and its first day as YYYYMMDD
 
     def __str__(self) -> str:
         return str(self.code)
@@ -559,7 +557,7 @@ class KeptSeries(KeptSums):
 
     by = models.CharField(max_length=6)
     key = models.TextField()
-    newest = models.TextField(help_text="start and topic of the newest meeting")
+    newest = models.TextField()  # start and topic of the newest meeting
     least_number = models.CharField(max_length=20)
     most_number = models.CharField(max_length=20)
 
@@ -622,7 +620,7 @@ class KeptOpening(models.Model):
     """For how many seconds of the opening hours of a stretch a room was occupied by meetings of at most a day."""
 
     stretch = models.PositiveIntegerField()
-    room = models.BigIntegerField(help_text="0: unknown")
+    room = models.BigIntegerField()  # 0: unknown
     seconds = models.BigIntegerField()
 
     class Meta:
@@ -702,7 +700,7 @@ class KeptPeople(models.Model):
     late = models.BigIntegerField()
     late_sum = models.BigIntegerField()
     first_join = models.DateTimeField()
-    newest = models.TextField(help_text="first join and spelling of the newest meeting")
+    newest = models.TextField()  # first join and spelling of the newest meeting
 
     class Meta:
         # No index has the key: a name may be longer than a database takes into one.

@@ -6,8 +6,10 @@ from typing import Any
 from django import template
 from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import gettext as _
 
 from dashboard.filters import CHIPS_SHOWN
+from dashboard.templatetags import ledger
 
 register = template.Library()
 
@@ -91,6 +93,20 @@ def _chart_row(url: str, name: Any, values: Sequence[Any]) -> str:
     head = f'<a href="{escape(url)}">{escape(name)}</a>' if url else escape(name)
     told = "".join(f'<td class="num">{escape(value)}</td>' for value in values)
     return f'<tr><th scope="row">{head}</th>{told}</tr>'
+
+
+@register.simple_tag
+def heat_cells(row: Sequence[Any]) -> SafeString:
+    """A weekday of the heat map (dashboard.heat.Cell), written here as `cells` are."""
+    return mark_safe("".join(_heat_cell(cell) for cell in row))  # noqa: S308
+
+
+def _heat_cell(cell: Any) -> str:
+    if not cell.url:
+        return f'<td class="heat-{escape(cell.level)}"></td>'
+    title = _("%(hours)s h open") % {"hours": ledger.hours2(cell.open_seconds)}
+    link = f'<a href="{escape(cell.url)}" title="{escape(title)}">{escape(ledger.count(cell.meetings))}</a>'
+    return f'<td class="heat-{escape(cell.level)}">{link}</td>'
 
 
 @register.simple_tag

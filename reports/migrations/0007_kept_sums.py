@@ -61,7 +61,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name='Stretch',
             fields=[
-                ('code', models.PositiveIntegerField(help_text='scale, and its first day as YYYYMMDD', primary_key=True, serialize=False)),
+                ('code', models.PositiveIntegerField(primary_key=True, serialize=False)),
             ],
         ),
         migrations.CreateModel(
@@ -75,12 +75,12 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='ledger',
             name='opening_hours',
-            field=models.TextField(blank=True, help_text='opening hours that the kept sums were made with'),
+            field=models.TextField(blank=True),
         ),
         migrations.AddField(
             model_name='participant',
             name='attendee_seconds',
-            field=models.PositiveBigIntegerField(help_text='attendance; NULL too while the meeting runs', null=True),
+            field=models.PositiveBigIntegerField(null=True),
         ),
         migrations.AddField(
             model_name='participant',
@@ -90,7 +90,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='participant',
             name='late_seconds',
-            field=models.PositiveBigIntegerField(help_text='how late they joined, 0 where not late', null=True),
+            field=models.PositiveBigIntegerField(null=True),
         ),
         migrations.CreateModel(
             name='KeptCalls',
@@ -129,7 +129,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('stretch', models.PositiveIntegerField()),
-                ('room', models.BigIntegerField(help_text='0: unknown')),
+                ('room', models.BigIntegerField()),
                 ('seconds', models.BigIntegerField()),
             ],
             options={
@@ -148,7 +148,7 @@ class Migration(migrations.Migration):
                 ('late', models.BigIntegerField()),
                 ('late_sum', models.BigIntegerField()),
                 ('first_join', models.DateTimeField()),
-                ('newest', models.TextField(help_text='first join and spelling of the newest meeting')),
+                ('newest', models.TextField()),
             ],
             options={
                 'indexes': [models.Index(fields=['stretch'], name='kept_people')],
@@ -228,7 +228,7 @@ class Migration(migrations.Migration):
                 ('spare_sum', models.BigIntegerField(null=True)),
                 ('by', models.CharField(max_length=6)),
                 ('key', models.TextField()),
-                ('newest', models.TextField(help_text='start and topic of the newest meeting')),
+                ('newest', models.TextField()),
                 ('least_number', models.CharField(max_length=20)),
                 ('most_number', models.CharField(max_length=20)),
             ],
