@@ -274,6 +274,14 @@ def waiting() -> int:
     return (now.last - now.first).days + 1
 
 
+def running(meetings: "QuerySet[Meeting]") -> "QuerySet[Meeting]":
+    """Those of some meetings that still run. They are few: which they are is asked for first, by their own index."""
+    ids: list[int] = _once(
+        "running", lambda: list(Meeting.objects.filter(end_time=None).order_by().values_list("pk", flat=True))
+    )
+    return meetings.filter(pk__in=ids, end_time=None) if ids else meetings.none()
+
+
 def known_days() -> tuple[date, date] | None:
     """The first and the last local day of any meeting or call; None where there is none."""
     found: tuple[date, date] | None = _once("days", _known_days)
@@ -628,11 +636,11 @@ def short_spans(begin: datetime, end: datetime, meetings: "QuerySet[Meeting] | N
 def long_spans(begin: datetime, end: datetime, now: datetime, meetings: "QuerySet[Meeting] | None" = None) -> Spans:
     """The same of what is no part of the kept spans: running meetings, until now, and those longer than a day."""
     asked = Meeting.objects.all() if meetings is None else meetings
-    running = asked.filter(end_time=None, start_time__lt=end)
+    still = running(asked).filter(start_time__lt=end)
     long = asked.filter(open_seconds__gt=LONG, start_time__lt=end, end_time__gt=begin)
     found = [
         (start, stop or now, room)
-        for rows in (running, long)
+        for rows in (still, long)
         for start, stop, room in rows.order_by().values_list("start_time", "end_time", "room_id")
     ]
     return [span for span in found if span[0] < span[1] and begin < span[1]]
@@ -686,11 +694,11 @@ def short_uses(begin: datetime, end: datetime) -> list[Use]:
 
 def long_uses(begin: datetime, end: datetime, now: datetime) -> list[Use]:
     """What is no part of the kept courses: meetings longer than a day that hold an instant, and all running ones."""
-    running = Meeting.objects.filter(end_time=None, start_time__lt=end)
+    still = running(Meeting.objects.all()).filter(start_time__lt=end)
     long = Meeting.objects.filter(open_seconds__gt=LONG, start_time__lt=end, end_time__gt=begin)
     return [
         Use(start, uuid, stop or now, stop is None, extra, room, pk)
-        for rows in (running, long)
+        for rows in (still, long)
         for start, uuid, stop, extra, room, pk in rows.order_by().values_list(*USE)
     ]
 

@@ -160,7 +160,7 @@ def hours(chosen: Filter, now: datetime) -> list[Hour]:
     zone = ZoneInfo(settings.TIME_ZONE)
     meetings = Meeting.objects.matching(chosen).order_by()
     columns = ("start_time", "end_time", "week_hour")
-    running = ((start, now, hour) for start, _end, hour in meetings.running().values_list(*columns))
+    running = ((start, now, hour) for start, _end, hour in kept.running(meetings).values_list(*columns))
     began, opened = clockwork.week_hours(running, zone)
     ended: Iterable[Filter] = [chosen]
     if kept.serves(chosen):

@@ -10,6 +10,7 @@ from datetime import date, datetime, timedelta
 from itertools import islice
 from typing import NamedTuple
 
+from reports import kept
 from reports.figures import added
 from reports.figures.attendance import Presence, presences
 from reports.figures.usage import meetings
@@ -45,7 +46,7 @@ def attended(chosen: Filter, now: datetime, *, running: bool = False) -> Iterato
     running: of running meetings alone.
     """
     rows = meetings(chosen).filter(participants_reported=True)
-    stream = (rows.running() if running else rows).iterator(chunk_size=CHUNK)
+    stream = (kept.running(rows) if running else rows).iterator(chunk_size=CHUNK)
     while chunk := list(islice(stream, CHUNK)):
         for meeting, present in presences_in(chunk, chosen.name, now, whole=False):
             for presence in present:

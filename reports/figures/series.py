@@ -9,8 +9,9 @@ from datetime import datetime
 from itertools import islice
 from typing import Any, NamedTuple
 
-from django.db.models import Count, F, Q
+from django.db.models import Count, F, Q, QuerySet
 
+from reports import kept
 from reports.figures import added
 from reports.figures.attendance import Presence
 from reports.figures.people import presences_in
@@ -233,7 +234,7 @@ def _these(series: list[Series], chosen: Filter, prefix: str = "") -> Q:
     return found
 
 
-def _held(meetings: MeetingQuerySet, chosen: Filter, now: datetime) -> Iterator[Held]:
+def _held(meetings: "QuerySet[Meeting]", chosen: Filter, now: datetime) -> Iterator[Held]:
     stream = meetings.iterator(chunk_size=CHUNK)
     while chunk := list(islice(stream, CHUNK)):
         for meeting, present in presences_in(chunk, chosen.name, now):
@@ -269,7 +270,7 @@ def briefs(series: Iterable[Series], chosen: Filter, now: datetime) -> Iterator[
         for key, name, attended, used, present in _ended(part, chosen):
             if key in seen:
                 seen[key][name] = _Seen(attended, used, present)
-        running = _held(_meetings(part, chosen).running(), chosen, now)
+        running = _held(kept.running(_meetings(part, chosen)), chosen, now)
         for held in running:
             topic, _break, number = held.meeting.search.partition("\n")
             names = seen.get(number if chosen.by == "number" else topic, {})

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from django.db.models import F, Value
 from django.db.models.functions import Coalesce, NullIf
 
+from reports import kept
 from reports.clockwork import days_between
 from reports.figures import added
 from reports.figures.period import span
@@ -122,7 +123,7 @@ def live_summaries(meetings: Sequence[Meeting], now: datetime) -> dict[int, Summ
 
 def _growing(meetings: MeetingQuerySet, now: datetime) -> Iterator[tuple[Meeting, Growth]]:
     """What each running meeting adds to the kept sums at `now`."""
-    running = list(meetings.running())
+    running = list(kept.running(meetings))
     summaries = live_summaries(running, now)
     for meeting in running:
         summary = summaries[meeting.pk]
