@@ -14,6 +14,7 @@
   const drawn = new Map();
   const root = document.documentElement;
   const TONES = 7;
+  const MANY = 60; // labels: so many bars appear without growing, and not every label is measured
 
   function colours() {
     const style = getComputedStyle(root);
@@ -113,7 +114,8 @@
     const unit = data.unit ? `\u00a0${data.unit}` : "";
     const [brief, whole] = labelFormats(data.axis);
     const font = { family: colour.font, size: 12 };
-    const still = window.matchMedia("(prefers-reduced-motion: reduce)").matches;
+    const many = data.labels.length > MANY;
+    const still = many || window.matchMedia("(prefers-reduced-motion: reduce)").matches;
 
     const chart = new Chart(canvas, {
       type: data.kind,
@@ -146,6 +148,7 @@
               font,
               maxRotation: 0,
               autoSkipPadding: 16,
+              sampleSize: many ? 20 : undefined,
               callback(value) {
                 return brief(this.getLabelForValue(value));
               },

@@ -15,7 +15,7 @@ import tempfile
 import time
 from datetime import UTC, datetime
 
-PARTS = ("ingest", "pages", "csv", "readers", "start")
+PARTS = ("ingest", "pages", "csv", "readers", "browser", "start")
 
 
 def main() -> int:
@@ -113,6 +113,16 @@ def main() -> int:
         print(f"\n{chosen.readers} readers for {chosen.seconds:.0f} s, {chosen.think:g} s a page, while a pull runs")
         for line in readers.report(readers.read(chosen.readers, chosen.seconds, chosen.think)):
             print(line)
+    if chosen.only == "browser":  # needs a Chromium: never unasked
+        from tests.benchmarks import browser
+
+        print(f"\n{'page':<26}{'long tasks':>11}{'longest ms':>11}{'in all ms':>11}{'drawn ms':>10}{'HTML kB':>9}")
+        for load in browser.seen(chosen.turns):
+            print(
+                f"{load.address:<26}{load.tasks:>11}{load.longest:>11.0f}{load.blocked:>11.0f}{load.drawn:>10.0f}"
+                f"{load.size / 1000:>9.0f}"
+            )
+            sys.stdout.flush()
     return 0
 
 
