@@ -103,6 +103,11 @@ def bar_label(first: date, step: str) -> str:
     return f"{first:%Y-%m}" if step == "month" else first.isoformat()
 
 
+def _ends(found: Sequence[Bar], step: str) -> list[str]:
+    """The last day of each bar that is a week; nothing for other bars, whose labels tell it."""
+    return [one.last.isoformat() for one in found] if step == "week" else []
+
+
 def meetings_a_day(days: Days, before: Days, chosen: Filter, path: str, csv_url: str) -> Chart:
     """Meetings of each day, told apart by room of the pool and extra room; each bar leads to its meetings.
 
@@ -141,7 +146,15 @@ def meetings_a_day(days: Days, before: Days, chosen: Filter, path: str, csv_url:
         kind="bar",
         title=titles[step],
         description=_("By the local day of their start. Choose a bar to see its meetings."),
-        data={"kind": "bar", "axis": step, "stacked": True, "labels": labels, "datasets": datasets, "links": links},
+        data={
+            "kind": "bar",
+            "axis": step,
+            "stacked": True,
+            "labels": labels,
+            "ends": _ends(found, step),
+            "datasets": datasets,
+            "links": links,
+        },
         table_head=head,
         table_rows=rows,
         csv_url=csv_url,
@@ -174,7 +187,15 @@ def used_hours_a_day(days: Days, before: Days, chosen: Filter, path: str, csv_ur
         kind="bar",
         title=titles[step],
         description=_("Time in which at least one visitor was in the meeting."),
-        data={"kind": "bar", "axis": step, "labels": labels, "datasets": datasets, "links": links, "unit": _("h")},
+        data={
+            "kind": "bar",
+            "axis": step,
+            "unit": _("h"),
+            "labels": labels,
+            "ends": _ends(found, step),
+            "datasets": datasets,
+            "links": links,
+        },
         table_head=head,
         table_rows=rows,
         csv_url=csv_url,

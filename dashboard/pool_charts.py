@@ -78,7 +78,7 @@ def concurrent_by_day(days: Sequence[tuple[date, int]], pool: int | None, path: 
         "week": _("The most of each week. Choose a bar to see its meetings."),
         "month": _("The most of each month. Choose a bar to see its meetings."),
     }
-    return _concurrent(
+    chart = _concurrent(
         description[step],
         step,
         [bar_label(part[0], step) for part in parts],
@@ -88,6 +88,8 @@ def concurrent_by_day(days: Sequence[tuple[date, int]], pool: int | None, path: 
         pool,
         csv,
     )
+    chart.data["ends"] = [part[-1].isoformat() for part in parts] if step == "week" else []
+    return chart
 
 
 def _concurrent(

@@ -2,7 +2,8 @@
 //   kind      "bar" or "line"
 //   labels    texts along the x axis
 //   axis      "hour", "day", "week" or "month": the labels are such, as 2026-01-31T14:00, 2026-01-31 (of a week its
-//             first day) or 2026-01, and are written as the language does; x_title: what they are, where that is not plain
+//             first day; ends has the last ones) or 2026-01, and are written as the language does; x_title: what they
+//             are, where that is not plain
 //   datasets  [{label, data, links?, tone?, kind?, mark?}]; tone 1 to 7 picks a colour, "muted" is the grey of a
 //             comparison; mark: "limit" is a dashed line across, "point" one point among the others
 //   links     addresses, one a label: a click goes there (those of a dataset come first)
@@ -63,7 +64,7 @@
 
   // Days and months as the language writes them: short along the axis, in full above the values. Labels are
   // local days already; read as UTC and written as UTC they stay what they are.
-  function labelFormats(axis) {
+  function labelFormats({ axis, ends }) {
     const write = (options) => {
       const format = new Intl.DateTimeFormat(root.lang || undefined, { timeZone: "UTC", ...options });
       const moment = (label) => (axis === "month" ? `${label}-01` : axis === "hour" ? `${label}Z` : label);
@@ -83,9 +84,15 @@
       ];
     }
     if (axis === "week") {
+      const days = new Intl.DateTimeFormat(root.lang || undefined, {
+        timeZone: "UTC",
+        year: "numeric",
+        month: "short",
+        day: "numeric",
+      });
       return [
         write({ year: "2-digit", month: "short", day: "numeric" }),
-        write({ year: "numeric", month: "short", day: "numeric" }),
+        (label, index) => days.formatRange(new Date(label), new Date(ends?.[index] ?? label)),
       ];
     }
     if (axis === "month") {
@@ -112,7 +119,7 @@
     const axis = numberFormat(data, { minimumFractionDigits: 0, maximumFractionDigits: 2 });
     const short = numberFormat(data, { notation: "compact", minimumFractionDigits: 0, maximumFractionDigits: 1 });
     const unit = data.unit ? `\u00a0${data.unit}` : "";
-    const [brief, whole] = labelFormats(data.axis);
+    const [brief, whole] = labelFormats(data);
     const font = { family: colour.font, size: 12 };
     const many = data.labels.length > MANY;
     const still = many || window.matchMedia("(prefers-reduced-motion: reduce)").matches;
@@ -207,7 +214,7 @@
             titleFont: { ...font, weight: "600" },
             bodyFont: font,
             callbacks: {
-              title: (items) => (items.length ? whole(items[0].label) : ""),
+              title: (items) => (items.length ? whole(items[0].label, items[0].dataIndex) : ""),
               label: (item) =>
                 item.raw === null ? "" : ` ${item.dataset.label}: ${full.format(item.parsed.y)}${unit}`,
             },
