@@ -142,17 +142,18 @@ def _insert(
     And while a statement runs, other threads do: the next answer is read meanwhile. Out: what `after` has returned.
     """
     rows = list(zip(*_prepared(fields, columns), strict=True))
-    # The driver's own marks: with Django's, every statement would be written anew.
+    # The driver's own marks and its own execute: Django's would look through every statement for marks to replace.
     marks = f"({', '.join('?' * len(fields))})"
     done = 0
     returned: list[tuple[Any, ...]] = []
-    with connection.cursor() as cursor:
+    with connection.wrap_database_errors, connection.cursor() as wrapped:
+        cursor = wrapped.cursor
         most = connection.connection.getlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER) // len(fields)
         while left := len(rows) - done:
             # Powers of two: the driver keeps a handful of statements and prepares none twice.
             size = 1 << min(left, most, MOST_ROWS).bit_length() - 1
             values = list(chain.from_iterable(rows[done : done + size]))
-            cursor.execute(f"{into} VALUES {', '.join([marks] * size)} {after}", values)
+            sqlite3.Cursor.execute(cursor, f"{into} VALUES {', '.join([marks] * size)} {after}", values)
             if "RETURNING" in after:
                 returned += cursor.fetchall()
             done += size
