@@ -60,13 +60,27 @@ class Totals:
         )
 
 
+OF_CALLS = frozenset({"calls", "call_seconds", "call_cost", "unpriced_calls"})
+
+
 def together(parts: Iterable[Totals]) -> Totals:
-    """Totals of selections that have nothing in common, added up; unknown where none of those that count tells."""
-    counting = [part for part in parts if part != Totals()]
+    """Totals of selections that have nothing in common, added up as if they were one.
+
+    A figure is unknown where none of those that could tell it does. What has no meeting can tell nothing of
+    meetings, though it may have calls, which have days of their own: its zeros are no knowledge. So with calls: where
+    there are some, those without a call know neither their length nor their cost.
+    """
+    parts = list(parts)
+    with_meetings = [part for part in parts if part.meetings]
+    with_calls = [part for part in parts if part.calls]
+    # Where no call was made, a meeting that tells so is what is known.
+    with_either = with_calls or with_meetings
     sums: dict[str, Any] = {}
-    for field in fields(Totals) if counting else ():
+    for field in fields(Totals):
+        counting = with_either if field.name in OF_CALLS else with_meetings
         known = [value for part in counting if (value := getattr(part, field.name)) is not None]
-        sums[field.name] = sum(known[1:], known[0]) if known else None
+        if counting:
+            sums[field.name] = sum(known[1:], known[0]) if known else None
     return Totals(**sums)
 
 

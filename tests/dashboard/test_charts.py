@@ -1,21 +1,24 @@
 """Chart data: the same values as its table and as the figures, with what is unknown left open."""
 
 import itertools
+from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dashboard import charts
 from dashboard.templatetags import ledger
 from reports import csvtable
+from reports.figures import usage
 from reports.figures.people import Person
 from reports.figures.telephony import Calls, Month, add
 from reports.figures.usage import Totals
 from reports.filter import Filter
+from tests.reports.figures.oracle import parts, worlds
 
 DAYS = [date(2026, 3, 8) + timedelta(days=number) for number in range(3)]
 CHOSEN = Filter(first=DAYS[0], last=DAYS[-1], state="solo", compare=True, sort="topic", page=4)
@@ -174,3 +177,38 @@ def test_a_week_of_which_no_day_tells_is_unknown():
     _step, found = charts.bars(days, [])
     assert [one.totals.used_seconds for one in found[:3]] == [None, 60, 0]
     assert [one.totals.meetings for one in found[:3]] == [1, 3, 0]
+
+
+@pytest.mark.django_db
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(world=worlds(), chosen=parts())
+def test_several_days_add_up_to_what_they_are_at_once(db, world, chosen):
+    with world.kept():
+        every = Filter(**chosen)
+        days = usage.days(every, world.now)
+        for begin in range(0, len(days), 3):
+            some = days[begin : begin + 3]
+            whole = usage.totals(replace(every, first=some[0][0], last=some[-1][0]), world.now)
+            assert usage.together(totals for _day, totals in some) == whole
+
+
+def test_a_day_with_nothing_but_calls_tells_nothing_of_meetings():
+    silent = Totals(
+        *(2, None),
+        unreported=2,
+        used_seconds=None,
+        attendees=None,
+        attendee_seconds=None,
+        visits=None,
+        calls=None,
+        call_seconds=None,
+        call_cost=None,
+        unpriced_calls=None,
+    )
+    called = Totals(calls=3, call_seconds=None, call_cost=Decimal("0.60"), unpriced_calls=1)
+    both = usage.together([called, silent, Totals()])
+    assert both == replace(silent, calls=3, call_seconds=None, call_cost=Decimal("0.60"), unpriced_calls=1)
+    # Nor does one without calls know how long the others' were.
+    assert usage.together([called, Totals(meetings=1)]).call_seconds is None
+    assert usage.together([silent, Totals(meetings=1)]).calls == 0
+    assert usage.together([Totals(), Totals()]) == Totals()
