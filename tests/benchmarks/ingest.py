@@ -286,10 +286,12 @@ def _sqlite_floor(file: Path) -> tuple[float, float]:
             table: source.execute(f"SELECT {_quoted(names)} FROM {table} ORDER BY id").fetchall()
             for table, names in columns.items()
         }
+        # Tables, then their indexes; no triggers, and no index of full texts: what the bare driver has to write.
         schema = [
             row[0]
             for row in source.execute(
-                "SELECT sql FROM sqlite_master WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite_%' ORDER BY type DESC"
+                "SELECT sql FROM sqlite_master WHERE sql IS NOT NULL AND type IN ('table', 'index') "
+                "AND name NOT LIKE 'sqlite_%' AND name NOT LIKE '%_trigrams%' ORDER BY type DESC"
             )
         ]
 

@@ -1,5 +1,6 @@
 """How long the server takes for each page, against an empty page."""
 
+import importlib
 import statistics
 import time
 from collections.abc import Callable, Iterator
@@ -92,6 +93,7 @@ def timed(what: str, ask: Callable[[], int], turns: int = TURNS) -> Timed:
 
 def pages(turns: int = TURNS) -> Iterator[Timed]:
     """The empty page, then every page and fragment under every filter."""
+    importlib.import_module("dashboard.wsgi")  # as the web server has it
     with override_settings(ROOT_URLCONF="tests.benchmarks.pages", ALLOWED_HOSTS=["*"]):
         browser = client()
 
