@@ -15,8 +15,9 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from types import FrameType
 
@@ -35,6 +36,7 @@ DEMO_MEETINGS = 110  # an ordinary working day of the demo: its year is pulled w
 SANDBOX_PORT = "ROOMLEDGER_SANDBOX_PORT"
 GRACE = 15.0  # seconds that a child has to end by itself
 RESTART_AFTER = 2.0
+BEHIND = 10  # who reads a page comes before the pulls: those can wait
 Say = Callable[[str], object]
 
 
@@ -256,8 +258,13 @@ def _wake_worker() -> None:
         tasks.pull_recent_days.apply_async(retry=False)
 
 
-def _die_with_parent() -> None:
-    """Linux ends the child when this process is killed without a chance to stop it."""
+def _prepare_child(behind: int) -> None:
+    """In the child, before its command. behind: by how much others come first.
+
+    Linux ends it when this process is killed without a chance to stop it.
+    """
+    if behind:
+        os.nice(behind)
     if sys.platform == "linux":
         pr_set_pdeathsig = 1
         ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGTERM)
@@ -281,18 +288,17 @@ class Family:
     stopping: bool = False
 
     def add(self, name: str, command: list[str]) -> None:
-        self.children.append(Child(name, command, self._spawn(command), time.monotonic()))
+        self.children.append(Child(name, command, self._spawn(name, command), time.monotonic()))
 
-    def _spawn(self, command: list[str], environment: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
+    def _spawn(self, name: str, command: list[str]) -> subprocess.Popen[bytes]:
         return subprocess.Popen(  # noqa: S603 — our own commands
             command,
             cwd=settings.BASE_DIR,
-            env=environment,
             stdin=subprocess.DEVNULL,
             # What a child has to say goes to its log; only what went wrong is for the terminal.
             stdout=subprocess.DEVNULL,
             start_new_session=True,
-            preexec_fn=_die_with_parent,
+            preexec_fn=partial(_prepare_child, 0 if name == "web" else BEHIND),
         )
 
     def watch(self, stop: Callable[[], bool]) -> None:
@@ -313,7 +319,7 @@ class Family:
                 if stop():
                     return
                 self.say(f"The {child.name} process ended (status {child.process.returncode}); it is started again.")
-                child.process, child.started = self._spawn(child.command), time.monotonic()
+                child.process, child.started = self._spawn(child.name, child.command), time.monotonic()
 
     def stop(self) -> None:
         """End every child and everything it started: asked first, made to after GRACE seconds."""
