@@ -109,13 +109,13 @@ def meetings_by_room(chosen: Filter, sums: Sums) -> dict[int | None, Row]:
     )
 
 
-def series(chosen: Filter, by: str) -> dict[str, Row]:
-    """SERIES_SUMS by the meeting number or the folded topic."""
+def series(chosen: Filter, by: str, sums: Sums = SERIES_SUMS) -> dict[str, Row]:
+    """SERIES_SUMS, or some of them, by the meeting number or the folded topic."""
     key = _column("meeting_id") if by == "number" else FoldedTopic("search")
     return _gathered(
         chosen,
-        lambda cover: _by(kept.rows(KeptSeries, cover.spans, [*SERIES_SUMS], by=by), "key"),
-        lambda part: _asked(_meetings(part), key, SERIES_SUMS),
+        lambda cover: _by(kept.rows(KeptSeries, cover.spans, [*sums], by=by), "key"),
+        lambda part: _asked(_meetings(part), key, sums),
     )
 
 

@@ -4,14 +4,14 @@ Judged are ended meetings that tell what they were booked for; the others are co
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, NamedTuple
 
 from reports.figures import added
 from reports.filter import Filter
 from reports.models import Room
-from reports.sums import BOOKING_SUMS, EDGES, newest
+from reports.sums import BOOKING_SUMS, EDGES, SERIES_SUMS, newest
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,19 +46,6 @@ class Booking:
         """Used ÷ booked time of the judged meetings that tell both; more than 1 where they ran over."""
         used, booked = self.used_seconds, self.used_booked_seconds
         return None if used is None or not booked else used / booked
-
-    def plus(self, other: "Booking") -> "Booking":
-        """Both selections together."""
-        if not (self.meetings and other.meetings):
-            return self if self.meetings else other
-        sums: dict[str, Any] = {
-            field.name: _plus(getattr(self, field.name), getattr(other, field.name)) for field in fields(self)
-        }
-        return Booking(**sums)
-
-
-def _plus(one: int | None, other: int | None) -> int | None:
-    return other if one is None else one if other is None else one + other
 
 
 class Group(NamedTuple):
@@ -118,19 +105,29 @@ def by_room(chosen: Filter) -> list[Group]:
     return in_order(groups, chosen.sort)
 
 
+def _summed(rows: Sequence[added.Row]) -> added.Row:
+    """Rows of BOOKING_SUMS added up; what none of them tells stays unknown."""
+    columns = {name: [row[name] for row in rows if row[name] is not None] for name in BOOKING_SUMS}
+    return {name: sum(values) if values else None for name, values in columns.items()}
+
+
 def by_weekday(chosen: Filter) -> list[Group]:
     """The weekdays of the local start on which a meeting of the filter began; in their order unless sorted."""
-    found: dict[int, Booking] = {}
+    rows: dict[int, list[added.Row]] = {}
     for day, row in added.meetings_by_day(chosen, BOOKING_SUMS).items():
         if row["meetings"]:
-            found[day.isoweekday()] = found.get(day.isoweekday(), Booking()).plus(_booking(row))
+            rows.setdefault(day.isoweekday(), []).append(row)
+    found = {weekday: _booking(_summed(same)) for weekday, same in rows.items()}
     groups = [Group("weekday", str(weekday), "", found[weekday]) for weekday in sorted(found)]
     return in_order(groups, chosen.sort, default="name")
 
 
 def by_series(chosen: Filter, by: str) -> list[Group]:
     """The meeting numbers, or the folded topics, of a filter's meetings; the topic as its newest meeting has it."""
-    found = [Group(by, key, newest(row["newest"])[1], _booking(row)) for key, row in added.series(chosen, by).items()]
+    found = [
+        Group(by, key, newest(row["newest"])[1], _booking(row))
+        for key, row in added.series(chosen, by, _SERIES_SUMS).items()
+    ]
     return in_order(found, chosen.sort)
 
 
@@ -138,6 +135,8 @@ def groups(chosen: Filter) -> list[Group]:
     """Every group of a filter: its rooms, weekdays, meeting numbers and topics, each in the filter's order."""
     return [*by_room(chosen), *by_weekday(chosen), *by_series(chosen, "number"), *by_series(chosen, "topic")]
 
+
+_SERIES_SUMS = {**BOOKING_SUMS, "newest": SERIES_SUMS["newest"]}
 
 # Columns of the tables, named as in booked.csv.
 BOOKING_SORTS: dict[str, Callable[[Group], Any]] = {

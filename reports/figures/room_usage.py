@@ -52,13 +52,13 @@ ROOM_SORTS = {
 ROOM_DEFAULT_SORT = "-meetings"
 
 
-def room_usage(chosen: Filter, now: datetime) -> list[RoomUsage]:
+def room_usage(chosen: Filter, now: datetime, *, calls: bool = True) -> list[RoomUsage]:
     """Every room of the selection, in the filter's order; unknown values come last.
 
     Rooms of the pool are there without a meeting too: an idle room is paid for. Temporary ones are there
-    when they held a meeting, and so is the unknown room.
+    when they held a meeting, and so is the unknown room. calls: as in `by_room`.
     """
-    found = by_room(chosen, now)
+    found = by_room(chosen, now, calls=calls)
     rooms = Room.objects.all()
     if chosen.rooms:
         rooms = rooms.filter(host_id__in=chosen.rooms)

@@ -18,9 +18,10 @@ from reports.figures.people import presences_in
 from reports.filter import Filter
 from reports.models import Meeting, Participant
 from reports.querysets import MeetingQuerySet, of_topic
-from reports.sums import FoldedTopic, newest
+from reports.sums import SERIES_SUMS, FoldedTopic, newest
 
 CHUNK = 500
+EVERY_SUMS = {name: SERIES_SUMS[name] for name in ("meetings", "tell_people", "newest", "least_number", "most_number")}
 SERIES_A_TIME = 100
 LEAST = 2  # meetings that make a series
 
@@ -162,7 +163,7 @@ def every(chosen: Filter) -> list[Series]:
     Meetings without a number are no series of one number.
     """
     found = []
-    for key, row in added.series(chosen, chosen.by).items():
+    for key, row in added.series(chosen, chosen.by, EVERY_SUMS).items():
         if row["meetings"] < least(chosen) or not (key or chosen.by == "topic"):
             continue
         last, topic = newest(row["newest"])

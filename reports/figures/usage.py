@@ -170,11 +170,19 @@ def _grouped(
     return found
 
 
-def by_room(chosen: Filter, now: datetime) -> dict[int | None, Totals]:
-    """Totals by the id of the room, None for the unknown one; rooms without a meeting or call are absent."""
-    return _grouped(
-        chosen, now, "room_id", added.meetings_by_room(chosen, MEETING_SUMS), added.calls_by_room(chosen, CALL_SUMS)
-    )
+UNKNOWN_CALLS: dict[str, Any] = {"calls": None, "call_seconds": None, "call_cost": None, "unpriced_calls": None}
+
+
+def by_room(chosen: Filter, now: datetime, *, calls: bool = True) -> dict[int | None, Totals]:
+    """Totals by the id of the room, None for the unknown one; rooms without a meeting or call are absent.
+
+    calls: whether those are asked for; else they are left unknown.
+    """
+    rows = added.meetings_by_room(chosen, MEETING_SUMS)
+    if calls:
+        return _grouped(chosen, now, "room_id", rows, added.calls_by_room(chosen, CALL_SUMS))
+    found = _grouped(chosen, now, "room_id", rows, {})
+    return {room: replace(totals, **UNKNOWN_CALLS) for room, totals in found.items()}
 
 
 def days(chosen: Filter, now: datetime) -> list[tuple[date, Totals]]:
