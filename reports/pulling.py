@@ -14,6 +14,7 @@ an hour, and at once by hand.
 import gc
 import logging
 import random
+import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -49,6 +50,7 @@ PERIODS_A_CLAIM = 5
 BACKOFF = timedelta(minutes=1)
 BACKOFF_AT_MOST = timedelta(hours=1)
 RUN_AT_MOST = timedelta(minutes=15)
+ADD_UP_EVERY = 5.0  # seconds
 
 Clock = Callable[[], datetime]
 Watcher = Callable[[Pull], None]
@@ -128,6 +130,7 @@ class Run:
     failed_in_a_row: int = 0
     claimed: int = 0
     started: datetime = field(default_factory=utcnow)
+    added_up: float = field(default_factory=time.monotonic)
 
     def begin(self, claimed: int, asked_for: str, waiting: int = 0) -> Pull:
         """Note pieces that were claimed, and how many more wait: what the progress is measured against."""
@@ -184,7 +187,11 @@ class Run:
             Pull.objects.filter(pk=self.pull.pk).update(pieces_done=F("pieces_done") + pieces)
             self.tell()
             # Pages need not add up again what came with this piece.
-            kept.fold(stretches=False)
+            # Months and years that it makes void are added up again now and then, or pages would read every day.
+            whole = time.monotonic() - self.added_up > ADD_UP_EVERY
+            kept.fold(stretches=whole)
+            if whole:
+                self.added_up = time.monotonic()
         self.failed_in_a_row = 0
 
     def failed(self, error: ProviderError) -> bool:
