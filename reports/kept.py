@@ -202,6 +202,10 @@ def _state() -> State:
         settings.TIME_ZONE,
         opening_rules(),
     )
+    if not found.sound and (known := known_days()):
+        # As after an update from an older version: nothing is kept or touched, and the rows alone tell their days.
+        # The last of them may reach into a later one.
+        found.first, found.last = known[0], known[1] + 2 * DAY
     return found
 
 
