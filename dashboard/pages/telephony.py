@@ -192,9 +192,10 @@ def calls(request: base.HtmxHttpRequest) -> HttpResponse:
     chosen = replace(asked, sort=asked.sort or DEAREST)
     path = reverse("telephony")
     year = period.year_up_to(replace(chosen, sort=""), now)
-    count = telephony.total(chosen).calls
+    of_all = telephony.total(chosen)
+    count = of_all.calls
     page = tables.Counted(range(count), count, ROWS_A_PAGE).get_page(chosen.page)
-    shown = telephony.some_calls(chosen, page.start_index() - 1 if count else 0, page.end_index())
+    shown = telephony.some_calls(chosen, of_all, page.start_index() - 1 if count else 0, page.end_index())
     numbers = telephony.group_count(chosen, "phone")
     columns = tables.columns(path, asked, call_specs(), DEAREST)
     frame = base.frame(path, asked, now)

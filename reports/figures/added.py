@@ -3,11 +3,12 @@
 Both come from the expressions of sums.py, so it is one figure either way.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date
 from typing import Any
 
-from django.db.models import Max, Q, QuerySet
+from django.db.models import F, Max, Q, QuerySet
 
 from reports import kept
 from reports.filter import Filter
@@ -41,11 +42,24 @@ def _calls(chosen: Filter) -> TelephonyUsageQuerySet:
     return rows
 
 
+def _marked(sums: Sums) -> dict[str, Any]:
+    """The sums under names that no column has."""
+    return {f"sum_{name}": expression for name, expression in sums.items()}
+
+
+def _plain(row: Row, sums: Sums) -> Row:
+    return {name: row[f"sum_{name}"] for name in sums}
+
+
 def _asked(rows: "QuerySet[Any, Any]", by: Any, sums: Sums) -> Iterable[tuple[Any, Row]]:
     """(key, sums) of the groups of some rows. by: a column or an expression."""
-    marked = {f"sum_{name}": expression for name, expression in sums.items()}
-    for row in rows.values(key_=by).annotate(**marked):
-        yield row["key_"], {name: row[f"sum_{name}"] for name in sums}
+    for row in rows.values(key_=by).annotate(**_marked(sums)):
+        yield row["key_"], _plain(row, sums)
+
+
+def _together(rows: "QuerySet[Any, Any]", key: Any, sums: Sums) -> Iterable[tuple[Any, Row]]:
+    """The same of all rows as one group."""
+    yield key, _plain(rows.aggregate(**_marked(sums)), sums)
 
 
 def _merge(into: dict[Any, Row], pairs: Iterable[tuple[Any, Row]]) -> dict[Any, Row]:
@@ -80,13 +94,11 @@ def _by(rows: Iterable[Row], key: str, of: Callable[[Any], Any] = lambda value: 
 
 def meetings(chosen: Filter, sums: Sums) -> Row | None:
     """Sums over all meetings of a filter together; None where there is none."""
-
-    def ask(part: Filter) -> Iterable[tuple[None, Row]]:
-        marked = {f"sum_{name}": expression for name, expression in sums.items()}
-        row = _meetings(part).aggregate(**marked)
-        yield None, {name: row[f"sum_{name}"] for name in sums}
-
-    found = _gathered(chosen, lambda cover: ((None, row) for row in kept.rows(KeptTotals, cover.spans, [*sums])), ask)
+    found = _gathered(
+        chosen,
+        lambda cover: ((None, row) for row in kept.rows(KeptTotals, cover.spans, [*sums])),
+        lambda part: _together(_meetings(part), None, sums),
+    )
     return found.get(None)
 
 
@@ -95,7 +107,7 @@ def meetings_by_day(chosen: Filter, sums: Sums) -> dict[date, Row]:
     return _gathered(
         chosen,
         lambda cover: _by(kept.rows(KeptTotals, cover.spans, [*sums], apart=True), "stretch", kept.day_of),
-        lambda part: _asked(_meetings(part), _column("local_day"), sums),
+        lambda part: _asked(_meetings(part), F("local_day"), sums),
         largest=0,
     )
 
@@ -105,13 +117,13 @@ def meetings_by_room(chosen: Filter, sums: Sums) -> dict[int | None, Row]:
     return _gathered(
         chosen,
         lambda cover: _by(kept.rows(KeptRooms, cover.spans, [*sums]), "room", lambda room: room or None),
-        lambda part: _asked(_meetings(part), _column("room_id"), sums),
+        lambda part: _asked(_meetings(part), F("room_id"), sums),
     )
 
 
 def series(chosen: Filter, by: str, sums: Sums = SERIES_SUMS) -> dict[str, Row]:
     """SERIES_SUMS, or some of them, by the meeting number or the folded topic."""
-    key = _column("meeting_id") if by == "number" else FoldedTopic("search")
+    key = F("meeting_id") if by == "number" else FoldedTopic("search")
     return _gathered(
         chosen,
         lambda cover: _by(kept.rows(KeptSeries, cover.spans, [*sums], by=by), "key"),
@@ -123,10 +135,7 @@ def ends(chosen: Filter) -> dict[int, int]:
     """Judged meetings by the bucket of their end (see sums.ends_bucket)."""
 
     def ask(part: Filter) -> Iterable[tuple[int, Row]]:
-        counted: dict[int, int] = {}
-        for past in past_ends(_meetings(part)):
-            bucket = ends_bucket(past)
-            counted[bucket] = counted.get(bucket, 0) + 1
+        counted = Counter(ends_bucket(past) for past in past_ends(_meetings(part)))
         return ((bucket, {"meetings": meetings}) for bucket, meetings in counted.items())
 
     found = _gathered(chosen, lambda cover: _by(kept.rows(KeptEnds, cover.spans, ["meetings"]), "bucket"), ask)
@@ -151,12 +160,10 @@ def calls_by(chosen: Filter, by: str, sums: Sums, *, last: bool = False) -> dict
 
     def ask(part: Filter) -> Iterable[tuple[str, Row]]:
         if by == "all":
-            marked = {f"sum_{name}": expression for name, expression in asked.items()}
-            row = _calls(part).aggregate(**marked)
-            yield "", {name: row[f"sum_{name}"] for name in asked}
+            yield from _together(_calls(part), "", asked)
             return
         column = {"room": "meeting__room_id", "phone": "phone_number"}.get(by, by)
-        for key, row in _asked(_calls(part), _column(column), asked):
+        for key, row in _asked(_calls(part), F(column), asked):
             yield "" if key is None else str(key), row
 
     return _gathered(chosen, lambda cover: _by(kept.rows(KeptCalls, cover.spans, names, by=by), "key"), ask)
@@ -169,7 +176,7 @@ def calls_by_day(chosen: Filter, sums: Sums) -> dict[date, Row]:
         lambda cover: _by(
             kept.rows(KeptCalls, cover.spans, [*sums], apart=True, by="all", key=""), "stretch", kept.day_of
         ),
-        lambda part: _asked(_calls(part), _column("local_day"), sums),
+        lambda part: _asked(_calls(part), F("local_day"), sums),
         largest=0,
     )
     return {day: row for day, row in found.items() if row["dials"]}
@@ -188,10 +195,9 @@ def calls_by_month(chosen: Filter, by: str, sums: Sums) -> dict[tuple[date, str]
             yield (kept.day_of(row.pop("stretch")).replace(day=1), row.pop("key")), row
 
     def ask(part: Filter) -> Iterable[tuple[Any, Row]]:
-        marked = {f"sum_{name}": expression for name, expression in sums.items()}
         column = {"phone": "phone_number"}.get(by, by)
-        for row in _calls(part).values("local_day", column).annotate(**marked):
-            yield (row["local_day"].replace(day=1), row[column]), {name: row[f"sum_{name}"] for name in sums}
+        for row in _calls(part).values("local_day", column).annotate(**_marked(sums)):
+            yield (row["local_day"].replace(day=1), row[column]), _plain(row, sums)
 
     def ask_merged(part: Filter) -> Iterable[tuple[Any, Row]]:
         return _merge({}, ask(part)).items()
@@ -207,14 +213,6 @@ def attendees(chosen: Filter) -> dict[str, Row]:
     first_visits = Q(attendee_visits__isnull=False, meeting__end_time__isnull=False)
 
     def ask(part: Filter) -> Iterable[tuple[str, Row]]:
-        return _asked(
-            Participant.objects.matching(part).filter(first_visits).order_by(), _column("name_key"), ATTENDEE_SUMS
-        )
+        return _asked(Participant.objects.matching(part).filter(first_visits).order_by(), F("name_key"), ATTENDEE_SUMS)
 
     return _gathered(chosen, lambda cover: _by(kept.rows(KeptPeople, cover.spans, [*ATTENDEE_SUMS]), "key"), ask)
-
-
-def _column(name: str) -> Any:
-    from django.db.models import F
-
-    return F(name)

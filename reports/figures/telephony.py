@@ -179,12 +179,11 @@ def calls(chosen: Filter) -> TelephonyUsageQuerySet:
     return rows.order_by(order, *NEWEST)
 
 
-def some_calls(chosen: Filter, first: int, last: int) -> list[TelephonyUsage]:
-    """The calls of a filter from a place to another (excluded), in the order of `calls`."""
+def some_calls(chosen: Filter, of_all: Calls, first: int, last: int) -> list[TelephonyUsage]:
+    """The calls of a filter from a place to another (excluded), in the order of `calls`. of_all: its `total`."""
     rows = calls(chosen)
     if chosen.sort == "-cost":
         priced = rows.filter(total__isnull=False)
-        of_all = total(chosen)
         if last <= of_all.calls - of_all.unpriced:
             # An index has them in this order; those without a price come after all of these.
             rows = priced.order_by("-total", *NEWEST)
