@@ -72,6 +72,8 @@ def mark(held: Held, key: str, percent: int) -> Mark:
     if held.present is None:
         return Mark("silent", _("not reported"))
     one = held.present.get(key)
+    if one is None and held.meeting.names_removed_at:
+        return Mark("silent", _("names removed"))
     if one is None:
         return Mark("absent", _("absent"))
     present = one.is_present(percent)

@@ -1,38 +1,30 @@
 """Budgets: how much of each is spent, and telling once a month of each threshold that was reached.
 
-A threshold is claimed by a row that can exist only once (BudgetNotice), and its mail by a lease on that row. Of
-several that are reached at once the highest is told, and the lower ones with it. The mail server is spoken to
-outside of any transaction, and what is on its way is noted before: a mail of which nobody can know whether it
-arrived is not sent again by itself, but shown.
+A threshold is claimed by a row that can exist only once (BudgetNotice), and its mail is sent as notices.py does. Of
+several that are reached at once the highest is told, and the lower ones with it. A mail of which nobody can know
+whether it arrived is shown.
 """
 
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from decimal import Decimal
 
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import Q
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import translation
 from django.utils.translation import gettext as _
 
-from dashboard import filters, mailing, outlook
-from dashboard.mailing import Letter, NotSent, Post
+from dashboard import filters, mailing, notices, outlook
+from dashboard.mailing import Letter
 from dashboard.models import Budget, BudgetNotice, Posted
-from dashboard.smtp import Unsure
 from dashboard.templatetags import ledger
 from reports import leases
 from reports.figures import forecast, period, telephony
 from reports.figures.forecast import Forecast
 from reports.filter import Filter
-
-logger = logging.getLogger(__name__)
-
-GIVE_UP = timedelta(days=3)
-A_RUN = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,72 +131,18 @@ def _notice(found: Status, now: datetime) -> None:
 
 
 def _send_all(now: datetime) -> int:
-    leases.release_gone(BudgetNotice, now)
-    # Whoever was at it is no more: nobody knows how far it came.
-    BudgetNotice.objects.filter(leases.free(now), state=Posted.SENDING).update(
-        state=Posted.UNSURE, last_error=mailing.STOPPED, next_due_at=None
-    )
-    due = BudgetNotice.objects.filter(
-        Q(state=Posted.WAITING) & Q(next_due_at__lte=now) & Q(budget__active=True), noticed_at__gt=now - GIVE_UP
-    ).order_by("next_due_at", "pk")
-    owner, clock = leases.new_owner(), mailing.running_from(now)
-    sent = 0
-    with Post() as post:
-        for _number in range(A_RUN):
-            for notice in (held := leases.claim(due, owner, clock(), 1)):
-                try:
-                    post.ready()
-                    sent += _send(notice, owner, post, now)
-                except NotSent as error:
-                    _failed(notice, owner, str(error), now, Posted.WAITING, Posted.SENDING)
-                    # A server that cannot be reached is asked once a run, not once a mail.
-                    if error.unreachable:
-                        return sent
-                except Exception as error:
-                    # The others may not wait for it.
-                    logger.exception("budget %s", notice.budget_id)
-                    _failed(notice, owner, mailing.stopped_by(error), now, Posted.WAITING)
-                finally:
-                    BudgetNotice.objects.filter(pk=notice.pk, lease_owner=owner).update(
-                        lease_owner="", lease_until=None
-                    )
-            if not held:
-                break
-    return sent
+    rows = BudgetNotice.objects.filter(budget__active=True).order_by("next_due_at", "pk")
+    return notices.send_all(rows, lambda notice: _write(notice, now), now)
 
 
-def _send(notice: BudgetNotice, owner: str, post: Post, now: datetime) -> int:
-    """Send one mail that is claimed. Out: 1 when it was sent. Errors: NotSent."""
+def _write(notice: BudgetNotice, now: datetime) -> Letter | None:
+    """The mail of one threshold as things are now; None when the budget was changed, or a report, meanwhile."""
     budget = Budget.objects.select_related("room").get(pk=notice.budget_id)
-    held = BudgetNotice.objects.filter(pk=notice.pk, lease_owner=owner)
     current = status(budget, notice.month)
     if notice.threshold not in current.reached():
-        # The budget was changed, or a report, before anybody was told: there is nothing to tell.
-        held.filter(state=Posted.WAITING).delete()
-        return 0
+        return None
     this_month = current.first <= period.today(now) <= current.last
-    mail = letter(notice, current, forecast.forecast(filter_of(budget), now) if this_month else None)
-    if not held.filter(state=Posted.WAITING).update(state=Posted.SENDING, asked_at=now):
-        return 0
-    try:
-        refused = post.send(mail)
-    except Unsure:
-        held.update(state=Posted.UNSURE, last_error=mailing.UNSURE, next_due_at=None)
-        return 0
-    held.update(state=Posted.SENT, sent_at=now, last_error=refused, failures=0, next_due_at=None)
-    logger.info("budget %s: told that %d%% is reached", budget.pk, notice.threshold)
-    return 1
-
-
-def _failed(notice: BudgetNotice, owner: str, error: str, now: datetime, *states: Posted) -> None:
-    """It was surely not sent: it waits, ever longer. states: in which of them that is so."""
-    BudgetNotice.objects.filter(pk=notice.pk, lease_owner=owner, state__in=states).update(
-        state=Posted.WAITING,
-        failures=F("failures") + 1,
-        last_error=error,
-        next_due_at=now + mailing.backoff(notice.failures),
-    )
-    logger.warning("budget %s, %d%%: %s", notice.budget_id, notice.threshold, error)
+    return letter(notice, current, forecast.forecast(filter_of(budget), now) if this_month else None)
 
 
 def send_again(notice: BudgetNotice, now: datetime) -> bool:

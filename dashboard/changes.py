@@ -117,7 +117,7 @@ def _calls(number: int) -> str:
 def _details(change: ListChange, of_visits: bool, masked: bool) -> list[str]:
     def names(rows: Sequence[Sequence[Any]]) -> str:
         shown = [
-            (str(row[0] or "") or _("(no name)")) if of_visits else ledger.phone(str(row[0] or ""), masked)
+            ledger.attendee(str(row[0] or "")) if of_visits else ledger.phone(str(row[0] or ""), masked)
             for row in rows[:MOST_NAMES]
         ]
         left = len(rows) - len(shown)

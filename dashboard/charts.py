@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from django.utils.translation import gettext as _
 
-from dashboard.filters import link
+from dashboard.filters import day_links, link
 from dashboard.templatetags import ledger
 from reports.csvtable import hours as written_hours
 from reports.figures import telephony, usage
@@ -58,6 +58,10 @@ class Bar(NamedTuple):
     earlier: Totals | None
 
 
+# What each bar is: "day", "week" or "month"; and the bars.
+Drawn = tuple[str, list[Bar]]
+
+
 def parts_of(days: Sequence[date]) -> tuple[str, list[Sequence[date]]]:
     """Days in a row, a part for each bar, and what each of them is: "day", "week" or "month".
 
@@ -73,7 +77,7 @@ def parts_of(days: Sequence[date]) -> tuple[str, list[Sequence[date]]]:
     return step, [days[start:end] for start, end in pairwise([*starts, len(days)])]
 
 
-def bars(days: Days, before: Days) -> tuple[str, list[Bar]]:
+def bars(days: Days, before: Days) -> Drawn:
     """The days of a period as bars, and what each of them is: "day", "week" or "month".
 
     Weeks begin on Monday; the period's ends cut them. before: the previous period, as many days, or none.
@@ -108,17 +112,16 @@ def _ends(found: Sequence[Bar], step: str) -> list[str]:
     return [one.last.isoformat() for one in found] if step == "week" else []
 
 
-def meetings_a_day(days: Days, before: Days, chosen: Filter, path: str, csv_url: str) -> Chart:
+def meetings_a_day(drawn: Drawn, chosen: Filter, path: str, csv_url: str) -> Chart:
     """Meetings of each day, told apart by room of the pool and extra room; each bar leads to its meetings.
 
-    before: the days of the previous period to compare with, or none. path: the page that a bar leads to. Of a long
-    period a bar is a week or a month.
+    drawn: the period's `bars`. path: the page that a bar leads to. Of a long period a bar is a week or a month.
     """
-    step, found = bars(days, before)
+    step, found = drawn
     extra = [one.totals.extra for one in found]
     # Where nothing says whether a room was an extra one, its meetings stand with the others; all of them are told.
     regular = [one.totals.meetings - (one.totals.extra or 0) for one in found]
-    links = [link(path, chosen, first=one.first, last=one.last, compare=False) for one in found]
+    links = day_links(path, chosen, [(one.first, one.last) for one in found], compare=False)
     datasets: list[dict[str, Any]] = [
         {"label": _("in rooms of the pool"), "data": regular},
         {"label": _("in extra rooms"), "data": extra},
@@ -134,7 +137,7 @@ def meetings_a_day(days: Days, before: Days, chosen: Filter, path: str, csv_url:
         ]
         for one, inside, outside in zip(found, regular, extra, strict=True)
     ]
-    if before:
+    if any(one.earlier for one in found):
         earlier = [one.earlier.meetings if one.earlier else None for one in found]
         datasets.append({"label": _("previous period"), "data": earlier, "kind": "line", "tone": "muted"})
         head.append(_("Previous period"))
@@ -162,11 +165,11 @@ def meetings_a_day(days: Days, before: Days, chosen: Filter, path: str, csv_url:
     )
 
 
-def used_hours_a_day(days: Days, before: Days, chosen: Filter, path: str, csv_url: str) -> Chart:
+def used_hours_a_day(drawn: Drawn, chosen: Filter, path: str, csv_url: str) -> Chart:
     """Hours that rooms were used each day; a day whose meetings were all unreported has no bar. In, out: as above."""
-    step, found = bars(days, before)
+    step, found = drawn
     labels = [bar_label(one.first, step) for one in found]
-    links = [link(path, chosen, first=one.first, last=one.last, compare=False) for one in found]
+    links = day_links(path, chosen, [(one.first, one.last) for one in found], compare=False)
     datasets: list[dict[str, Any]] = [
         {"label": _("used hours"), "data": [_hours(one.totals.used_seconds) for one in found], "tone": 3}
     ]
@@ -175,7 +178,7 @@ def used_hours_a_day(days: Days, before: Days, chosen: Filter, path: str, csv_ur
     rows: list[list[Any]] = [
         [bar_name(one.first, one.last, step), ledger.hours2(one.totals.used_seconds)] for one in found
     ]
-    if before:
+    if any(one.earlier for one in found):
         earlier = [one.earlier.used_seconds if one.earlier else None for one in found]
         data = [_hours(seconds) for seconds in earlier]
         datasets.append({"label": _("previous period"), "data": data, "kind": "line", "tone": "muted"})

@@ -4,12 +4,15 @@ Each name may also be given as NAME_FILE, the path of a file that holds the valu
 platforms hand over secrets). An empty value counts as not set.
 """
 
+import json
 import os
 import re
 import secrets
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import time
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -40,6 +43,61 @@ class MailServer:
 
 class EnvError(Exception):
     """A name of the environment has a value that cannot be used; the text says which, why and what to do."""
+
+
+CHOICES = "settings.json"
+# Of what stands in the data folder, what holds names, numbers or keys.
+PRIVATE = ("secret_key", CHOICES, "*.sqlite3", "*.sqlite3-wal", "*.sqlite3-shm", "*.log")
+OTHERS = 0o077  # of a mode: what anybody but the owner may do
+
+
+def keep_private(folder: Path) -> None:
+    """Nobody but this account reads what is kept: neither what is made from now on nor what an older version has made.
+
+    The folder itself is left as it is: it may be shared with others on purpose. Errors: EnvError where a file
+    cannot be closed.
+    """
+    os.umask(OTHERS)
+    for file in sorted(found for pattern in PRIVATE for found in folder.glob(pattern)):
+        try:
+            mode = file.stat().st_mode
+            if mode & OTHERS:
+                file.chmod(mode & 0o700)
+        except FileNotFoundError:
+            continue  # one that comes and goes, as the database's own
+        except OSError as error:
+            raise EnvError(
+                f"{file} can be read by other accounts of this computer, and cannot be closed: {error.strerror}. "
+                f"Run as its owner: chmod 600 {file}"
+            ) from None
+
+
+def read_choices(folder: Path) -> dict[str, str]:
+    """What the set-up pages kept in the data folder, by the names of the environment, which wins over it.
+
+    Errors: EnvError for a file that is not as `keep_choices` writes it.
+    """
+    file = folder / CHOICES
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError):
+        found = None
+    if not isinstance(found, dict) or not all(isinstance(value, str) for value in found.values()):
+        raise EnvError(f"{file} cannot be read. Mend it, or remove it and set TIME_ZONE and UMEET_TIME_ZONE.")
+    return found
+
+
+def keep_choices(folder: Path, changes: Mapping[str, str]) -> None:
+    """Add to what is kept there. The file is replaced as a whole: readers get the old one or the new."""
+    fresh = folder / f".{CHOICES}-{os.getpid()}-{secrets.token_hex(4)}"
+    try:
+        fresh.write_text(json.dumps({**read_choices(folder), **changes}, indent=2) + "\n", encoding="utf-8")
+        fresh.replace(folder / CHOICES)
+    finally:
+        with suppress(FileNotFoundError):
+            fresh.unlink()
 
 
 class Env:
@@ -104,6 +162,11 @@ class Env:
     def hosts(self, name: str, default: tuple[str, ...]) -> list[str]:
         hosts = self.words(name, default)
         for host in hosts:
+            if host == "*":
+                raise EnvError(
+                    f"{name} is '*', so that any name leads to this site, also one that somebody else pointed at it. "
+                    "Give the host names of the site, such as rooms.example.com."
+                )
             if "/" in host or "://" in host:
                 raise EnvError(f"{name} has '{host}'. Give host names only, such as rooms.example.com.")
         return hosts
@@ -114,6 +177,21 @@ class Env:
             if not re.fullmatch(r"https?://[^/\s]+", origin):
                 raise EnvError(f"{name} has '{origin}'. Give whole origins, such as https://rooms.example.com.")
         return origins
+
+    def networks(self, name: str) -> list[IPv4Network | IPv6Network]:
+        """Addresses and networks of proxies."""
+        found = []
+        for word in self.words(name):
+            try:
+                network = ip_network(word)
+            except ValueError:
+                raise EnvError(
+                    f"{name} has '{word}'. Give addresses or networks, such as 127.0.0.1 or 10.0.0.0/24."
+                ) from None
+            if network.prefixlen == 0:
+                raise EnvError(f"{name} has '{word}', which is everybody. Give the addresses of your proxies.")
+            found.append(network)
+        return found
 
     def zone(self, name: str, default: str) -> str:
         value = self.text(name, default)
@@ -231,7 +309,7 @@ class Env:
         """The signing key: from the environment, else made once and kept in `folder`."""
         value = self.text(name)
         if value:
-            if len(value) < 50 or len(set(value)) < 5:
+            if len(value) < 50 or len(set(value)) < 5 or value.startswith("django-insecure"):
                 raise EnvError(f"{name} is too weak. Give 50 random characters or more, or leave it unset.")
             return value
         kept = folder / "secret_key"

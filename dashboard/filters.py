@@ -1,9 +1,10 @@
 """The address bar ⇄ one frozen Filter."""
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import lru_cache, partial
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
@@ -17,7 +18,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from reports.figures import period
 from reports.filter import BOOKED, NOT_TOLD, PRESENT, SERIES, STATES, Filter
 from reports.models import Meeting
-from reports.text import fold
+from reports.text import fold, is_removed
 
 LONGEST_SEARCH = 200
 LONGEST_ID = 200
@@ -214,16 +215,56 @@ def _whole(query: QueryDict, name: str, least: int, most: int) -> int | None:
     return int(value)
 
 
-class _Wanted:
-    """A filter with changes, to be read."""
+Pairs = list[tuple[str, str]]
+Read = Callable[[str], Any]
 
-    __slots__ = ("_changes", "_chosen")
 
-    def __init__(self, chosen: Filter, changes: Mapping[str, Any]) -> None:
-        self._chosen, self._changes = chosen, changes
+def _write_days(read: Read) -> Pairs:
+    if preset := read("period"):
+        return [("period", preset)] if preset != period.DEFAULT else []
+    first, last = read("first"), read("last")
+    if first is None and last is None:
+        return [("period", "all")]
+    return [(name, day.isoformat()) for name, day in (("from", first), ("to", last)) if day]
 
-    def __getattr__(self, name: str) -> Any:
-        return self._changes[name] if name in self._changes else getattr(self._chosen, name)
+
+def _texts(*names: str) -> tuple[set[str], Callable[[Read], Pairs]]:
+    return {*names}, lambda read: [(name, value) for name in names if (value := read(name))]
+
+
+def _flags(*names: str) -> tuple[set[str], Callable[[Read], Pairs]]:
+    # A flag is written as its number.
+    return {*names}, lambda read: [(name, str(int(value))) for name in names if (value := read(name)) is not None]
+
+
+# In the order in which they stand in an address: the fields, and how they are written there. Defaults are left out.
+_PARTS: tuple[tuple[set[str], Callable[[Read], Pairs]], ...] = (
+    ({"period", "first", "last"}, _write_days),
+    ({"rooms"}, lambda read: [("room", room) for room in read("rooms")]),
+    _texts("q", "state", "booked"),
+    _flags("extra", "calls", "priced", "weekday", "hour"),
+    _texts("type", "country", "phone", "uuid", "number"),
+    # A blank stands for those without a name or topic: an empty value is a field left empty.
+    (
+        {"name", "topic"},
+        lambda read: [(name, text or " ") for name in ("name", "topic") if (text := read(name)) is not None],
+    ),
+    ({"during"}, lambda read: [("during", f"{hour:%Y-%m-%dT%H}")] if (hour := read("during")) is not None else []),
+    ({"by"}, lambda read: [("by", by)] if (by := read("by")) != SERIES[0] else []),
+    ({"present"}, lambda read: [("present", str(percent))] if (percent := read("present")) != PRESENT else []),
+    ({"compare"}, lambda read: [("compare", "1")] if read("compare") else []),
+    _texts("sort"),
+    ({"page"}, lambda read: [("page", str(page))] if (page := read("page")) > 1 else []),
+)
+
+
+_PLACES = {name: place for place, (fields, _write) in enumerate(_PARTS) for name in fields}
+
+
+@lru_cache(maxsize=64)
+def _written(chosen: Filter) -> tuple[str, ...]:
+    """Each of _PARTS as it stands in the address of a filter."""
+    return tuple(urlencode(write(partial(getattr, chosen))) for _fields, write in _PARTS)
 
 
 def to_query(chosen: Filter, **changes: Any) -> str:
@@ -231,43 +272,20 @@ def to_query(chosen: Filter, **changes: Any) -> str:
 
     A change of anything but the page leads to the first page.
     """
-    if changes and "page" not in changes:
-        changes["page"] = 1
-    if {"first", "last"} & changes.keys():
-        changes.setdefault("period", "")
-    # No Filter is made of it: a page writes some hundreds of addresses, and that is most of what one costs.
-    wanted = _Wanted(chosen, changes)
-    parts: list[tuple[str, str]] = []
-    if wanted.period:
-        if wanted.period != period.DEFAULT:
-            parts.append(("period", wanted.period))
-    else:
-        parts += [("from", wanted.first.isoformat())] if wanted.first else []
-        parts += [("to", wanted.last.isoformat())] if wanted.last else []
-        if wanted.first is None and wanted.last is None:
-            parts.append(("period", "all"))
-    parts += [("room", room) for room in wanted.rooms]
-    for name, value in (("q", wanted.q), ("state", wanted.state), ("booked", wanted.booked)):
-        parts += [(name, value)] if value else []
-    for name, flag in (("extra", wanted.extra), ("calls", wanted.calls), ("priced", wanted.priced)):
-        parts += [(name, str(int(flag)))] if flag is not None else []
-    for name in ("weekday", "hour"):
-        number = getattr(wanted, name)
-        parts += [(name, str(number))] if number is not None else []
-    parts += [
-        (name, text) for name in ("type", "country", "phone", "uuid", "number") if (text := getattr(wanted, name))
-    ]
-    # A blank stands for those without a name or topic: an empty value is a field left empty.
-    for name in ("name", "topic"):
-        folded = getattr(wanted, name)
-        parts += [(name, folded or " ")] if folded is not None else []
-    parts += [("during", f"{wanted.during:%Y-%m-%dT%H}")] if wanted.during is not None else []
-    parts += [("by", wanted.by)] if wanted.by != SERIES[0] else []
-    parts += [("present", str(wanted.present))] if wanted.present != PRESENT else []
-    parts += [("compare", "1")] if wanted.compare else []
-    parts += [("sort", wanted.sort)] if wanted.sort else []
-    parts += [("page", str(wanted.page))] if wanted.page > 1 else []
-    return urlencode(parts)
+    texts: Iterable[str] = _written(chosen)
+    if changes:
+        changes.setdefault("page", 1)
+        if "first" in changes or "last" in changes:
+            changes.setdefault("period", "")
+
+        def read(name: str) -> Any:
+            return changes[name] if name in changes else getattr(chosen, name)
+
+        # A page writes some hundreds of addresses, each with few changes: only those are written anew.
+        texts = list(texts)
+        for place in {_PLACES[name] for name in changes}:
+            texts[place] = urlencode(_PARTS[place][1](read))
+    return "&".join(text for text in texts if text)
 
 
 def link(path: str, chosen: Filter, **changes: Any) -> str:
@@ -331,7 +349,8 @@ def chips(path: str, chosen: Filter, room_names: Mapping[str, str]) -> list[Chip
     if chosen.priced is not None:
         chip(_("Priced"), _("yes") if chosen.priced else _("no"), priced=None)
     if chosen.name is not None:
-        chip(_("Attendee"), chosen.name or _("(no name)"), name=None)
+        removed = _("(names removed)") if is_removed(chosen.name) else ""
+        chip(_("Attendee"), removed or chosen.name or _("(no name)"), name=None)
     if chosen.number:
         chip(_("Meeting number"), chosen.number, number="")
     if chosen.topic is not None:

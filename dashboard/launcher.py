@@ -9,7 +9,6 @@ import contextlib
 import ctypes
 import hashlib
 import os
-import secrets
 import signal
 import socket
 import subprocess
@@ -18,6 +17,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
+from ipaddress import ip_address
 from pathlib import Path
 from types import FrameType
 
@@ -27,7 +27,9 @@ from django.contrib.auth import get_user_model
 from django.core.management import call_command
 from django.db import DatabaseError
 
-from reports import kept, pulling, schedule, summaries
+from dashboard import setup
+from dashboard.env import CHOICES
+from reports import folding, inuse, kept, pulling, schedule, summaries
 from reports.management.base import database_sentence
 from reports.sandbox.world import World
 
@@ -60,12 +62,22 @@ def start(*, demo: bool, address: str, worker: bool, say: Say) -> None:
             )
         if os.environ.get("ROOMLEDGER_DEMO") != "1":
             _again_as_demo(host, port, worker)
-    elif worker and not (settings.UMEET_API_KEY and settings.UMEET_API_SECRET):
+    elif settings.DEBUG and not _is_loopback(host):
         raise CannotStart(
-            "There is nothing to pull with: UMEET_API_KEY and UMEET_API_SECRET are not both set. Set them, "
-            "or look around with: manage.py start --demo (or show what is there with --no-worker)."
+            f"DEBUG is on, so that error pages show settings and data, and {host} may be reached by others. "
+            f"Set DEBUG to 0, or give --address 127.0.0.1:{port}.",
+            status=2,
+        )
+    elif bool(settings.UMEET_API_KEY) != bool(settings.UMEET_API_SECRET):
+        missing = "UMEET_API_SECRET" if settings.UMEET_API_KEY else "UMEET_API_KEY"
+        raise CannotStart(
+            f"{missing} is not set. Set it, or unset the other: then the set-up page in the browser asks for both."
         )
     _check_port(host, port)
+    try:
+        inuse.share()
+    except inuse.InUse as error:
+        raise CannotStart(str(error)) from None
     _prepare(demo, say)
 
     family = Family(say)
@@ -81,12 +93,13 @@ def start(*, demo: bool, address: str, worker: bool, say: Say) -> None:
         _collect_static()
         family.add("web", _gunicorn(host, port))
         _wait_until_up(host, port, family)
-        shown = f"[{host}]" if ":" in host else host
-        say(f"\nRoomledger is running at http://{'127.0.0.1' if host == '0.0.0.0' else shown}:{port}/")  # noqa: S104
+        say(f"\nRoomledger is running at {_shown(host, port)}")
         if demo:
             say("Sign in as demo with the password demo. The year's reports are being pulled now.")
+        elif not setup.has_administrator():
+            _invite(host, port, say)
         say("Stop it with Ctrl-C.")
-        family.watch(stop)
+        family.watch(stop, _Zone(say, family))
     finally:
         family.stop()
         say("Stopped.")
@@ -104,7 +117,12 @@ def _parse(address: str) -> tuple[str, int]:
 
 
 def _is_loopback(host: str) -> bool:
-    return host in {"localhost", "::1"} or host.startswith("127.")
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:  # a name may stand for any address
+        return False
 
 
 def _check_port(host: str, port: int) -> None:
@@ -127,10 +145,10 @@ def _prepare(demo: bool, say: Say) -> None:
         call_command("migrate", verbosity=0, interactive=False)
         if old := summaries.stale_zone():
             say(f"The time zone is {settings.TIME_ZONE} now, no longer {old}: counting the days again …")
-            kept.rebuild()
+            folding.rebuild()
         _fold(say)
-        _first_administrator(demo, say)
         if demo:
+            _demo_account()
             _track_some()
         _forget_refusals()
     except DatabaseError as error:
@@ -145,7 +163,7 @@ def _fold(say: Say) -> None:
     if waiting > 60:
         say(f"Adding up {waiting} days …")
     if waiting:
-        kept.fold()
+        folding.fold()
 
 
 def _collect_static() -> None:
@@ -168,19 +186,30 @@ def _collect_static() -> None:
         raise CannotStart(f"{where} cannot be written: {error.strerror}.") from None
 
 
-def _first_administrator(demo: bool, say: Say) -> None:
+def _demo_account() -> None:
+    """Anyone may sign in as demo / demo: hashing that password slowly would protect nothing."""
     users = get_user_model()._default_manager
-    if demo:
-        user, _ = users.get_or_create(username="demo", defaults={"is_staff": True, "is_superuser": True})
-        if not user.check_password("demo"):
-            user.set_password("demo")
-            user.save()
-    elif not users.filter(is_superuser=True, is_active=True).exists():
-        name = "admin" if not users.filter(username="admin").exists() else f"admin-{secrets.token_hex(3)}"
-        password = secrets.token_urlsafe(12)
-        users.create_superuser(username=name, email="", password=password)
-        say(f"The first administrator is {name} with the password {password}")
-        say(f"It is shown only once. Change it with: manage.py changepassword {name}")
+    user, _ = users.get_or_create(username="demo", defaults={"is_staff": True, "is_superuser": True})
+    if not user.check_password("demo"):
+        user.set_password("demo")
+        user.save()
+
+
+def _invite(host: str, port: int, say: Say) -> None:
+    """A link for whoever reads this terminal to make the first administrator."""
+    secret = setup.new_link(pulling.utcnow())
+    # Behind TLS the site has a name; nobody is to make a password over plain HTTP there.
+    https = [origin for origin in settings.CSRF_TRUSTED_ORIGINS if origin.startswith("https://") and "*" not in origin]
+    base = settings.SITE_URL or (f"{https[0]}/" if https else _shown(host, port))
+    say(f"Set it up at {base}setup/{secret}/")
+    hours = int(setup.GOOD_FOR.total_seconds() // 3600)
+    say(f"The link works once, within {hours} hours. The next start prints a new one until there is an administrator.")
+
+
+def _shown(host: str, port: int) -> str:
+    """The address to open in a browser of this computer."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}/"
 
 
 def _track_some() -> None:
@@ -205,7 +234,10 @@ def _again_as_demo(host: str, port: int, worker: bool) -> None:
         for name, value in os.environ.items()
         # Nothing of the real set-up may reach the demo: neither its data nor its key.
         if not name.startswith(
-            ("UMEET_", "DATABASE_URL", "CELERY_", "DATA_DIR", "SECRET_KEY", "ALLOWED_HOSTS", "CSRF_")
+            (
+                *("UMEET_", "DATABASE_URL", "CELERY_", "DATA_DIR", "SECRET_KEY", "ALLOWED_HOSTS", "CSRF_"),
+                *("SSO_", "TRUSTED_PROXIES"),
+            )
         )
     }
     kept |= {
@@ -233,9 +265,11 @@ def _manage() -> str:
 
 def _gunicorn(host: str, port: int) -> list[str]:
     bind = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    # Threads of one process wait for one another at each query; of more processes than cores the system makes the
+    # best, while some readers wait for long tables to be written.
     return [
         *(sys.executable, "-m", "gunicorn", "dashboard.wsgi:application", "--bind", bind),
-        *("--worker-class", "gthread", "--workers", "2", "--threads", "8"),
+        *("--worker-class", "gthread", "--workers", "4", "--threads", "4"),
         *("--timeout", "120", "--graceful-timeout", "5", "--keep-alive", "5"),
         *("--log-level", "warning", "--no-control-socket"),
     ]
@@ -249,13 +283,13 @@ def _celery() -> list[str]:
     ]
 
 
-def _wake_worker() -> None:
-    """The first pulls begin at once, not at the first tick."""
+def _wake_worker(*, recent: bool = True) -> None:
+    """The pulls begin at once, not at the next tick. recent: of the recent days too; else of what is due already."""
     from reports import tasks
 
-    # Redis may be away for a moment: the first tick does the same.
+    # Redis may be away for a moment: the next tick does the same.
     with contextlib.suppress(Exception):
-        tasks.pull_recent_days.apply_async(retry=False)
+        (tasks.pull_recent_days if recent else tasks.pull_due).apply_async(retry=False)
 
 
 def _prepare_child(behind: int) -> None:
@@ -301,10 +335,11 @@ class Family:
             preexec_fn=partial(_prepare_child, 0 if name == "web" else BEHIND),
         )
 
-    def watch(self, stop: Callable[[], bool]) -> None:
-        """Until told to stop, start again whichever child ends by itself."""
+    def watch(self, stop: Callable[[], bool], look: Callable[[], object]) -> None:
+        """Until told to stop, start again whichever child ends by itself. look: called again and again."""
         while not stop():
             time.sleep(0.2)
+            look()
             for child in self.children:
                 if child.process.poll() is None or stop():
                     continue
@@ -321,6 +356,26 @@ class Family:
                 self.say(f"The {child.name} process ended (status {child.process.returncode}); it is started again.")
                 child.process, child.started = self._spawn(child.name, child.command), time.monotonic()
 
+    def pause(self, name: str) -> Child | None:
+        """End one child, for `go_on` to start it again; None where there is none of that name."""
+        child = next((child for child in self.children if child.name == name), None)
+        if child is not None:
+            child.process.send_signal(signal.SIGTERM)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                child.process.wait(GRACE)
+            _kill_group(child.process.pid, signal.SIGKILL)
+            child.process.wait()
+        return child
+
+    def go_on(self, child: Child) -> None:
+        child.process, child.started = self._spawn(child.name, child.command), time.monotonic()
+
+    def reload_web(self) -> None:
+        """The web server reads the settings anew; it takes connections all the while."""
+        for child in self.children:
+            if child.name == "web" and child.process.poll() is None:
+                child.process.send_signal(signal.SIGHUP)
+
     def stop(self) -> None:
         """End every child and everything it started: asked first, made to after GRACE seconds."""
         self.stopping = True
@@ -333,6 +388,40 @@ class Family:
                 child.process.wait(max(0.1, deadline - time.monotonic()))
             _kill_group(child.process.pid, signal.SIGKILL)
             child.process.wait()
+
+
+class _Zone:
+    """Follows the zones that the set-up pages keep: all processes start anew with them, and days are recounted."""
+
+    def __init__(self, say: Say, family: Family) -> None:
+        self._say, self._family = say, family
+        self._file = Path(settings.DATA_DIR) / CHOICES
+        self._seen = self._state()
+
+    def _state(self) -> bytes:
+        try:
+            return self._file.read_bytes()
+        except OSError:
+            return b""
+
+    def __call__(self) -> None:
+        state = self._state()
+        if state == self._seen:
+            return
+        self._seen = state
+        self._say("The time zone was chosen: the processes start anew with it.")
+        worker = self._family.pause("worker")
+        self._family.reload_web()
+        # This process still has the zone of its own start.
+        done = subprocess.run(  # noqa: S603 — our own command
+            [sys.executable, _manage(), "rebuild"], cwd=settings.BASE_DIR, stdin=subprocess.DEVNULL, capture_output=True
+        )
+        if done.returncode:
+            self._say("The days could not be counted again. Stop and start again: that does it too.")
+        if worker is not None:
+            self._family.go_on(worker)
+            # The one before left off in the middle of what it was woken for.
+            _wake_worker(recent=False)
 
 
 def _kill_group(pid: int, number: int) -> None:

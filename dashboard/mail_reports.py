@@ -23,7 +23,7 @@ from django.urls import reverse
 from django.utils import translation
 from django.utils.translation import gettext as _
 
-from dashboard import cards, filters, mailing, places, usage_cards
+from dashboard import cards, filters, mailing, places, roles, usage_cards
 from dashboard.cards import Card
 from dashboard.filters import Chip
 from dashboard.mailing import Letter, NotSent, Post
@@ -45,6 +45,9 @@ MOST_RECIPIENTS = 50
 KEPT = timedelta(days=90)
 A_RUN = 50
 MONTH_AT_MOST = 31  # days
+NOT_ANY_MORE = (
+    "The account that set this report up may not send mail any more, so that nothing was sent. Ask an administrator."
+)
 BROKEN = "The view cannot be opened any more, so that nothing was sent. Open it to see why, and make the report anew."
 
 
@@ -115,12 +118,12 @@ def content(report: MailReport, now: datetime) -> Content:
     chosen = place.narrow(asked, given)
     first, last = period.span(chosen, now)
     days = f"{ledger.day(first)} – {ledger.day(last)}" if first != last else ledger.day(first)
-    chips = filters.chips(report.path, asked, rooms.names(asked.rooms))
+    chips = filters.chips(report.path, asked, rooms.names(asked.rooms, asked.allowed_rooms))
     before = period.known_before(chosen, now)
     name, attached, note = _csv(report, place, chosen, now)
     return Content(
         subject=f"{report.name} · {days}",
-        place=places.title(place, given),
+        place=places.title(place, given, asked.allowed_rooms),
         days=_days(asked, days),
         chips=[chip for chip in chips if chip.label != _("Period")],
         cards=figure_cards(place, chosen, before, now),
@@ -308,6 +311,9 @@ def _send(report: MailReport, owner: str, post: Post, clock: Callable[[], dateti
     What was refused or may have been sent is done with, and shown. Errors: NotSent when the mail server cannot be
     reached, filters.BadFilter and places.NoPlace when the view cannot be opened.
     """
+    if not roles.may_mail(report.owner):
+        _done(report, owner, now, NOT_ANY_MORE)
+        return 0
     moment = _moment(report, now)
     _held(report, owner).update(sending_for=moment)
     readers = {one.address: one for one in report.recipients.filter(unsubscribed_at=None)}

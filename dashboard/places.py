@@ -9,6 +9,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from reports.figures import rooms
 from reports.figures.booking import BOOKING_SORTS
 from reports.figures.people import PERSON_SORTS
 from reports.figures.room_usage import ROOM_SORTS
@@ -16,9 +17,8 @@ from reports.figures.series import ATTENDANCE_SORTS, MEMBER_SORTS, SERIES_SORTS
 from reports.figures.telephony import TELEPHONY_SORTS
 from reports.figures.usage import MEETING_SORTS
 from reports.filter import SERIES, Filter
-from reports.models import Participant, Room
-from reports.querysets import named
-from reports.text import fold
+from reports.models import Participant
+from reports.text import fold, is_removed
 
 Narrow = Callable[[Filter, Mapping[str, str]], Filter]
 
@@ -151,16 +151,21 @@ def is_one(path: str) -> bool:
     return True
 
 
-def title(place: Place, given: Mapping[str, str]) -> str:
-    """What a page is called where it is spoken of: a room's or an attendee's name after the kind of page."""
+def title(place: Place, given: Mapping[str, str], allowed: frozenset[str] | None = None) -> str:
+    """What a page is called where it is spoken of: a room's or an attendee's name after the kind of page.
+
+    allowed: host_ids of the rooms that may be seen; None is all. Of what is not seen the address alone tells.
+    """
     label, nobody, untitled = str(place.label), _("(no name)"), _("(no topic)")
     if place.name == "room":
-        room = Room.objects.filter(host_id=given["host_id"]).first()
-        return f"{label}: {room or given['host_id']}"
+        host_id = given["host_id"]
+        return f"{label}: {rooms.names([host_id], allowed).get(host_id) or host_id}"
     if place.name == "person":
         key = fold(given["name"])
-        visit = Participant.objects.filter(named(key)).order_by("-join_time").first()
+        seen = Participant.objects.matching(Filter(name=key, allowed_rooms=allowed))
+        visit = seen.order_by("-join_time").first()
         spelled = " ".join(visit.name.split()) if visit else key
+        spelled = _("(names removed)") if is_removed(key) else spelled
         return f"{label}: {spelled or nobody}"
     if place.narrow is one_series:
         return f"{label}: {' '.join(given['key'].split()) or untitled}"

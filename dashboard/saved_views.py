@@ -5,21 +5,26 @@ from typing import Any
 from django.contrib.auth.models import AnonymousUser, User
 from django.db.models import Q, QuerySet
 
+from dashboard import limits
 from dashboard.models import SavedView
 
 
 def visible(user: User | AnonymousUser) -> QuerySet[SavedView]:
-    """The views of an account and those that others share, by name. For all others they are not there."""
+    """The views of an account and those that others share, by name. For all others they are not there.
+
+    Names and filters of others may tell of rooms that a limited account may not see: it has its own alone.
+    """
     if not isinstance(user, User):
         return SavedView.objects.none()
-    return SavedView.objects.filter(Q(owner=user) | Q(shared=True)).select_related("owner")
+    wanted = Q(owner=user)
+    if not limits.is_limited(user):
+        wanted |= Q(shared=True)
+    return SavedView.objects.filter(wanted).select_related("owner")
 
 
 def may_change(user: User | AnonymousUser, view: SavedView, deed: str = "change") -> bool:
-    """Whether an account may change or delete a view that it sees: its owner, or staff with the permission."""
-    if user.pk == view.owner_id:
-        return True
-    return bool(user.is_staff and user.has_perm(f"dashboard.{deed}_savedview"))
+    """Whether an account may change or delete a view that it sees: its owner, or who has the permission."""
+    return user.pk == view.owner_id or user.has_perm(f"dashboard.{deed}_savedview")
 
 
 def grouped(user: User | AnonymousUser, here: str) -> dict[str, list[dict[str, Any]]]:

@@ -29,9 +29,29 @@ DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
 SENTENCES = (
     # Whether anything can be pulled at all.
-    gettext_noop("Nothing can be pulled: UMEET_API_KEY and UMEET_API_SECRET are not set. Set both and start again."),
+    gettext_noop(
+        "UMEET_API_KEY and UMEET_API_SECRET are not set, and the set-up page was given none. Finish the set-up in the "
+        "browser, or set both."
+    ),
+    gettext_noop("%(told)s is not set. Set it, or unset the other and give both on the set-up page."),
+    gettext_noop(
+        "The key of the API was kept under another SECRET_KEY and cannot be read. Give it again at /setup/key/."
+    ),
+    gettext_noop("The last pulls did not go well. An administrator sees why."),
     gettext_noop("Interrupted by hand. What was imported stays."),
-    gettext_noop("The database did not take it: %(text)s. It is tried again."),
+    gettext_noop("The database did not take it: %(told)s It is tried again."),
+    gettext_noop("The database did not let it be closed."),
+    gettext_noop("The database is of another version of Roomledger. Run: manage.py migrate"),
+    gettext_noop("The disk is full (%(text)s). Make room and try again; what was imported is safe."),
+    gettext_noop("The database is locked by another process for too long. Try again in a moment."),
+    gettext_noop("The database server cannot be reached (%(text)s). Check that it runs; what was imported is safe."),
+    gettext_noop("The database cannot be written (%(text)s). Check the rights on DATA_DIR."),
+    gettext_noop("The database does not answer as it should: %(text)s. Check DATABASE_URL and that the server runs."),
+    gettext_noop("The worker was stopped. What was imported stays; the rest is asked for again."),
+    gettext_noop("No pull has ended well since %(text)s. %(told)s"),
+    gettext_noop(
+        "No pull fails, none is made either: the worker does not run. Start it with: manage.py start, or see the log."
+    ),
     gettext_noop("Stopped by an error of the program (%(text)s); its log tells more."),
     gettext_noop("The worker stopped in the middle. What was imported stays; the rest is asked for again."),
     # The way to the provider.
@@ -50,7 +70,9 @@ SENTENCES = (
     gettext_noop("The provider is throttling us (%(told)s). It is asked again later."),
     gettext_noop("The provider has a fault of its own (%(told)s). It is asked again later."),
     gettext_noop("The provider did not take the question in time (%(told)s). It is asked again later."),
-    gettext_noop("The provider does not accept our key (%(told)s). Check UMEET_API_KEY and UMEET_API_SECRET."),
+    gettext_noop("The provider does not accept our key (%(told)s)."),
+    gettext_noop("Check UMEET_API_KEY and UMEET_API_SECRET."),
+    gettext_noop("Check the key and the secret in your account, and give both again at /setup/key/."),
     gettext_noop("The provider refuses the question (%(told)s)."),
     gettext_noop("The provider refuses the question (%(told)s). Check UMEET_URL."),
     gettext_noop("status %(number)s"),
@@ -66,8 +88,6 @@ SENTENCES = (
     gettext_noop("The answer is empty."),
     gettext_noop("The answer is not valid JSON: %(told)s (line %(line)s, column %(column)s)."),
     gettext_noop("it ends in the middle"),
-    gettext_noop("The answer is nested too deeply to be read."),
-    gettext_noop("The answer holds %(text)s, which is no JSON."),
     gettext_noop("The answer is %(told)s, not an object with status, message and data."),
     gettext_noop("The answer has no status."),
     gettext_noop("The answer's status is no number."),
@@ -143,6 +163,10 @@ SENTENCES = (
     gettext_noop(
         "The worker stopped while it sent this mail: it may have arrived or not. Ask its readers, and send it again if "
         "it did not."
+    ),
+    gettext_noop(
+        "The account that set this report up may not send mail any more, so that nothing was sent. Ask an "
+        "administrator."
     ),
     gettext_noop(
         "The view cannot be opened any more, so that nothing was sent. Open it to see why, and make the report anew."

@@ -1,6 +1,7 @@
 """Django's settings, all of them from the environment (see env.py and the README's table)."""
 
 import os
+import re
 import sys
 from datetime import timedelta
 from pathlib import Path
@@ -9,7 +10,7 @@ from urllib.parse import urlsplit
 from celery.schedules import crontab
 from csp.constants import NONE, SELF
 
-from dashboard.env import Env, EnvError
+from dashboard.env import Env, EnvError, keep_private, read_choices
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -18,23 +19,38 @@ env = Env()
 DEBUG = env.flag("DEBUG", False)
 DATA_DIR = env.folder("DATA_DIR", BASE_DIR / "var")
 SECRET_KEY = env.secret_key("SECRET_KEY", DATA_DIR)
-ALLOWED_HOSTS = env.hosts("ALLOWED_HOSTS", ("localhost", "127.0.0.1", "[::1]"))
+if not DEBUG:
+    keep_private(DATA_DIR)
+LOCAL_HOSTS = ("localhost", "127.0.0.1", "[::1]")
+ALLOWED_HOSTS = env.hosts("ALLOWED_HOSTS", LOCAL_HOSTS)
+if DEBUG and (public := [host for host in ALLOWED_HOSTS if host not in LOCAL_HOSTS]):
+    raise EnvError(
+        f"DEBUG is on and ALLOWED_HOSTS names {public[0]}: its error pages show settings and data to anybody. "
+        "Set DEBUG to 0, or leave ALLOWED_HOSTS unset."
+    )
 CSRF_TRUSTED_ORIGINS = env.origins("CSRF_TRUSTED_ORIGINS")
 # Behind TLS the site has to know its own https origin; that is also what turns on everything that
 # only works there. Without it the site speaks plain HTTP, as on one's own computer.
+TRUSTED_PROXIES = env.networks("TRUSTED_PROXIES")
 BEHIND_TLS = any(origin.startswith("https://") for origin in CSRF_TRUSTED_ORIGINS)
 
 # What is pulled, and how.
 UMEET_URL = env.url("UMEET_URL", "https://api.systeccloud.com/umeeting/")
 UMEET_API_KEY = env.text("UMEET_API_KEY")
 UMEET_API_SECRET = env.text("UMEET_API_SECRET")
-UMEET_TIME_ZONE = env.zone("UMEET_TIME_ZONE", "Asia/Shanghai")
+# The zones may have been chosen by the set-up pages instead.
+_chosen = read_choices(DATA_DIR)
+SET_BY_ENVIRONMENT = frozenset(name for name in ("TIME_ZONE", "UMEET_TIME_ZONE") if env.text(name))
+UMEET_TIME_ZONE = env.zone("UMEET_TIME_ZONE", _chosen.get("UMEET_TIME_ZONE", "Asia/Shanghai"))
 UMEET_TIMEOUT = env.number("UMEET_TIMEOUT", 30, 0.1, 600)
 UMEET_PULL_DATES = env.flag("UMEET_PULL_DATES", True)
 OPENING_HOURS = env.opening_hours("OPENING_HOURS", "Mon-Fri 09:00-18:00")
 RETENTION_DAYS = env.whole("RETENTION_DAYS", None, 1, 36500)
-# How far back the first pull by dates goes; `pull --from` reaches further.
+RETENTION_NAMES_DAYS = env.whole("RETENTION_NAMES_DAYS", None, 1, 36500)
+# How far back the first pull by dates goes unless the set-up pages said otherwise; `pull --from` reaches further.
 HISTORY_DAYS = 366
+# Who may read /metrics from elsewhere than this computer, as a bearer token; unset: nobody.
+METRICS_TOKEN = env.text("METRICS_TOKEN")
 # Set by `start --demo` for its own children only.
 DEMO = env.flag("ROOMLEDGER_DEMO", False)
 
@@ -64,10 +80,22 @@ RECENT_AGAIN = timedelta(minutes=1) if DEMO else timedelta(hours=1)
 # And the provider's totals of this month and the last.
 TOTALS_AGAIN = timedelta(minutes=10) if DEMO else timedelta(days=1)
 
+# Another system in front of the site may say who somebody is, by a header that only a trusted proxy can set.
+SSO_HEADER = env.text("SSO_HEADER")
+if SSO_HEADER and not re.fullmatch(r"[A-Za-z][A-Za-z-]*", SSO_HEADER):
+    raise EnvError(f"SSO_HEADER is '{SSO_HEADER}'. Set it to the name of a header, such as X-Remote-User.")
+if SSO_HEADER and not TRUSTED_PROXIES:
+    raise EnvError(
+        "SSO_HEADER is set and TRUSTED_PROXIES is not. Set TRUSTED_PROXIES to the proxy that sets the header."
+    )
+SSO_CREATE = env.text("SSO_CREATE")
+if SSO_CREATE not in {"", "viewer"}:
+    raise EnvError(f"SSO_CREATE is '{SSO_CREATE}'. Set it to viewer, or leave it unset.")
+
 INSTALLED_APPS = [
     "dashboard",
     "reports",
-    "django.contrib.admin",
+    "dashboard.adminapp.LedgerAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -76,24 +104,35 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "django_htmx",
     "csp",
+    "axes",
 ]
 
 MIDDLEWARE = [
+    "dashboard.proxies.TrustedProxyMiddleware",
+    # What every answer carries comes first: files and errors carry it too.
     "django.middleware.security.SecurityMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
-    "django.middleware.gzip.GZipMiddleware",
+    "dashboard.middleware.HeadersMiddleware",
     "csp.middleware.CSPMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "dashboard.middleware.RequestMiddleware",
+    "django.middleware.gzip.GZipMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
+    "dashboard.signin.SessionTimeMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
+    "dashboard.middleware.BodySizeMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "django.contrib.auth.middleware.LoginRequiredMiddleware",
+    *(["dashboard.signin.HeaderMiddleware"] if SSO_HEADER else []),
+    "dashboard.middleware.TokenMiddleware",
+    "dashboard.middleware.AskingMiddleware",
+    "dashboard.signin.SignInMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "dashboard.middleware.HtmxVaryMiddleware",
     "dashboard.middleware.SteadyMiddleware",
+    "axes.middleware.AxesMiddleware",
 ]
 
 ROOT_URLCONF = "dashboard.urls"
@@ -123,7 +162,9 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     DATABASES["default"]["OPTIONS"] = {
         "transaction_mode": "IMMEDIATE",
         "timeout": 30,
-        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-16000;",
+        # The log is written back each 32 MB: a pull touches the same pages again and again, and is 5 to 10 % faster so.
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-16000; "
+        "PRAGMA wal_autocheckpoint=8000;",
     }
     # Tests run on a file too, in WAL mode, as the site does.
     DATABASES["default"]["TEST"] = {"NAME": str(DATA_DIR / f"test-{os.getpid()}.sqlite3")}
@@ -147,10 +188,35 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
-    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
+    {"NAME": "dashboard.passwords.LongEnough"},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
 ]
+# New ones by the first; those of the others are made anew by it when their owner signs in.
+PASSWORD_HASHERS = [
+    "django.contrib.auth.hashers.Argon2PasswordHasher",
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+    "django.contrib.auth.hashers.PBKDF2SHA1PasswordHasher",
+    "django.contrib.auth.hashers.ScryptPasswordHasher",
+]
+AUTHENTICATION_BACKENDS = [
+    *(["dashboard.signin.HeaderBackend"] if SSO_HEADER else []),
+    "axes.backends.AxesStandaloneBackend",
+    "django.contrib.auth.backends.ModelBackend",
+]
+# Who guesses waits (see signin.py).
+AXES_HANDLER = "dashboard.signin.Handler"
+AXES_FAILURE_LIMIT = 5
+AXES_COOLOFF_TIME = timedelta(minutes=15)
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"], "ip_address"]
+AXES_RESET_ON_SUCCESS = True
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
+AXES_DISABLE_ACCESS_LOG = True
+AXES_VERBOSE = False
+AXES_CLIENT_IP_CALLABLE = "dashboard.signin.client_address"
+AXES_CLIENT_STR_CALLABLE = "dashboard.signin.client_words"
+AXES_WHITELIST_CALLABLE = "dashboard.signin.is_said_by_a_proxy"
+AXES_LOCKOUT_CALLABLE = "dashboard.signin.locked"
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "overview"
 LOGOUT_REDIRECT_URL = "login"
@@ -163,7 +229,7 @@ LOCALE_PATHS = [BASE_DIR / "dashboard" / "locale"]
 LANGUAGE_COOKIE_AGE = 365 * 24 * 3600
 LANGUAGE_COOKIE_SAMESITE = "Lax"
 LANGUAGE_COOKIE_HTTPONLY = True
-TIME_ZONE = env.zone("TIME_ZONE", "Asia/Shanghai")
+TIME_ZONE = env.zone("TIME_ZONE", _chosen.get("TIME_ZONE", "Asia/Shanghai"))
 USE_I18N = True
 USE_TZ = True
 USE_THOUSAND_SEPARATOR = True
@@ -195,17 +261,26 @@ CONTENT_SECURITY_POLICY = {
 }
 X_FRAME_OPTIONS = "DENY"
 SECURE_REFERRER_POLICY = "same-origin"
-SESSION_COOKIE_HTTPONLY = True
-SESSION_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
+# Unused for so long, or so long after the sign-in, a session ends.
+SESSION_COOKIE_AGE = int(3600 * env.number("SESSION_HOURS", 12, 0.1, 168))
+SESSION_MOST = timedelta(days=7)
+if BEHIND_TLS:
+    # A browser takes these only over TLS, for this host and for all of it: no neighbour can set them.
+    SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = "__Host-sessionid", "__Host-csrftoken"
+    LANGUAGE_COOKIE_NAME = "__Host-language"
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = LANGUAGE_COOKIE_SECURE = BEHIND_TLS
 SECURE_SSL_REDIRECT = BEHIND_TLS
-SECURE_REDIRECT_EXEMPT = [r"^healthz$"]  # asked from inside, without TLS
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^metrics$"]  # asked from inside, without TLS
 SECURE_HSTS_SECONDS = 365 * 24 * 3600 if BEHIND_TLS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = BEHIND_TLS
 if BEHIND_TLS:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 2**20  # a pasted list of 200,000 meeting numbers
 FILE_UPLOAD_MAX_MEMORY_SIZE = 5 * 2**20
+# A form as a whole, with a file in it: nothing longer is taken in.
+LARGEST_BODY = 6 * 2**20
 
 # Celery. The broker only wakes the worker; what is due stands in the database.
 CELERY_BROKER_URL = env.choice(
@@ -253,8 +328,18 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": crontab(hour="4", minute="40"),
         "options": {"expires": 3600},
     },
+    "tidy-accounts": {
+        "task": "dashboard.tasks.tidy_accounts",
+        "schedule": crontab(hour="4", minute="50"),
+        "options": {"expires": 3600},
+    },
     "check-budgets": {
         "task": "dashboard.tasks.check_budgets",
+        "schedule": MAIL_AGAIN,
+        "options": {"expires": 290},
+    },
+    "check-outages": {
+        "task": "dashboard.tasks.check_outages",
         "schedule": MAIL_AGAIN,
         "options": {"expires": 290},
     },
@@ -265,23 +350,31 @@ CELERY_BEAT_SCHEDULE = {
     },
 }
 
+# The console is for people, the file for programs, unless told otherwise.
+LOG_FORMAT = env.choice("LOG_FORMAT", r"(json|line|)$", "", "json")
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
+    "filters": {"belongs": {"()": "reports.logs.Belongs"}},
     "formatters": {
-        "line": {"format": "%(asctime)s %(levelname)s %(name)s %(process)d: %(message)s"},
+        "line": {
+            "()": "reports.logs.Line",
+            "format": "%(asctime)s %(levelname)s %(name)s %(process)d%(where)s: %(message)s",
+        },
+        "json": {"()": "reports.logs.Json"},
     },
     "handlers": {
         "console": {
             "class": "logging.StreamHandler",
-            "formatter": "line",
+            "formatter": LOG_FORMAT or "line",
+            "filters": ["belongs"],
             "level": "DEBUG" if DEBUG else "WARNING",
         },
-        # Several processes write here. WatchedFileHandler appends whole lines and leaves rotation to the system.
         "file": {
-            "class": "logging.handlers.WatchedFileHandler",
+            "class": "reports.logs.WholeLines",
             "filename": str(DATA_DIR / "roomledger.log"),
-            "formatter": "line",
+            "formatter": LOG_FORMAT or "json",
+            "filters": ["belongs"],
             "encoding": "utf-8",
             "delay": True,
         },
@@ -290,6 +383,7 @@ LOGGING = {
     "loggers": {
         # SQL at debug level would bury everything else.
         "django.db.backends": {"level": "INFO"},
+        "axes": {"level": "WARNING"},
         "django.template": {"level": "INFO"},
         "django.utils.autoreload": {"level": "INFO"},
     },

@@ -1,7 +1,7 @@
 """What the tables of the screen share: sortable headers and links to the other pages."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, NamedTuple
 
@@ -62,7 +62,11 @@ class Table:
 
 def aligned(cells: Sequence[Cell], columns: Sequence[Column]) -> list[Cell]:
     """The cells of a row, each aligned as its column is."""
-    return [replace(cell, numeric=column.numeric) for cell, column in zip(cells, columns, strict=True)]
+    return [
+        # A cell begins as text; dataclasses.replace costs five times as much as making it.
+        Cell(cell.text, cell.url, cell.bar, cell.note, True, cell.one_line) if column.numeric else cell
+        for cell, column in zip(cells, columns, strict=True)
+    ]
 
 
 def plain_columns(specs: Sequence[Spec]) -> list[Column]:

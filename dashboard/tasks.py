@@ -7,8 +7,9 @@ from typing import Any
 
 from celery import shared_task
 from celery.signals import task_success
+from django.core.management import call_command
 
-from dashboard import budgets, mail_reports, mailing
+from dashboard import budgets, mail_reports, mailing, outages, setup, signin
 from dashboard.models import Budget
 from reports.pulling import utcnow
 
@@ -25,6 +26,20 @@ def check_budgets() -> None:
 def send_due_reports() -> None:
     """Every five minutes."""
     mail_reports.send_due(utcnow())
+
+
+@shared_task
+def tidy_accounts() -> None:
+    """Daily: sessions that ended, attempts to sign in that count no more, set-up links that work no more."""
+    call_command("clearsessions")
+    signin.forget_old_attempts(utcnow())
+    setup.forget_old_links(utcnow())
+
+
+@shared_task
+def check_outages() -> None:
+    """Every five minutes."""
+    outages.check(utcnow())
 
 
 @task_success.connect

@@ -142,7 +142,7 @@ def _untimed(call: TelephonyUsage, masked: bool) -> dict[str, str]:
 
 def _row(row: Row, timeline: Timeline, axis: Axis, running: bool, seen: set[str]) -> dict[str, Any]:
     attendee = row.presence.attendee
-    name = attendee.name or _("(no name)")
+    name = ledger.attendee(attendee.name)
     late = None
     if row.presence.late is not None:
         seen.add("late")
@@ -165,7 +165,7 @@ def _row(row: Row, timeline: Timeline, axis: Axis, running: bool, seen: set[str]
     if before or after:
         seen.add("beyond")
     return {
-        "name": attendee.name,
+        "name": attendee.name and name,
         "minutes": ledger.minutes(attendee.seconds),
         "share": ledger.percent(row.presence.share),
         "late": late,

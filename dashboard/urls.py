@@ -1,20 +1,22 @@
 """The addresses of the site."""
 
 from django.contrib import admin
-from django.contrib.auth import views as auth
-from django.contrib.auth.decorators import login_not_required
 from django.urls import path
-from django.views.i18n import set_language
 
 from dashboard.pages import (
+    accounts,
+    audit,
     booked,
     budgets,
     csv,
     data,
+    doors,
+    erase,
     health,
     mail,
     meeting,
     meetings,
+    metrics,
     overview,
     people,
     pool,
@@ -22,11 +24,15 @@ from dashboard.pages import (
     room,
     rooms,
     series,
+    setup,
     telephony,
+    tokens,
     views,
 )
 from reports.exports import TABLES
 from reports.filter import SERIES
+
+handler500 = "dashboard.pages.errors.broken"
 
 urlpatterns = [
     path("", overview.overview, name="overview"),
@@ -40,6 +46,8 @@ urlpatterns = [
     path("telephony/", telephony.calls, name="telephony"),
     path("pool/", pool.page, name="pool"),
     path("people/", people.people, name="people"),
+    path("people/<path:name>/erase/", erase.erase, name="erase-name"),
+    path("people/<path:name>/held.json", erase.held, name="held"),
     path("people/<path:name>/", people.person, name="person"),
     path("series/", series.series, name="series-list"),
     *(path(f"series/{by}/<path:key>/", series.one_series, {"by": by}, name=f"series-{by}") for by in SERIES),
@@ -68,9 +76,34 @@ urlpatterns = [
     path("reconciliation/", reconciliation.reconciliation_page, name="reconciliation"),
     path("reconciliation/fetch/", reconciliation.fetch, name="fetch-missing"),
     *(path(f"{name}.csv", csv.download, {"table": name}, name=f"{name}-csv") for name in TABLES),
-    path("accounts/login/", auth.LoginView.as_view(redirect_authenticated_user=True), name="login"),
-    path("accounts/logout/", auth.LogoutView.as_view(), name="logout"),
-    path("language/", login_not_required(set_language), name="set_language"),
+    path("audit/", audit.page, name="audit"),
+    path("audit.csv", audit.download, name="audit-csv"),
+    path("tokens/", tokens.tokens, name="tokens"),
+    path("tokens/new/", tokens.add, name="new-token"),
+    path("tokens/<int:pk>/revoke/", tokens.revoke, name="revoke-token"),
+    path("setup/", setup.administrator, name="setup"),
+    path("setup/key/", setup.key, name="setup-key"),
+    path("setup/zone/", setup.zone, name="setup-zone"),
+    path("setup/pull/", setup.pull, name="setup-pull"),
+    path("setup/<str:secret>/", setup.link, name="setup-link"),
+    path("accounts/login/", doors.SignInView.as_view(), name="login"),
+    path("accounts/logout/", doors.SignOutView.as_view(), name="logout"),
+    path("accounts/", accounts.accounts, name="accounts"),
+    path("accounts/new/", accounts.new, name="new-account"),
+    path("accounts/<int:pk>/", accounts.account, name="account"),
+    path("accounts/<int:pk>/active/", accounts.active, name="account-active"),
+    path("accounts/<int:pk>/link/", accounts.link, name="account-link"),
+    path("accounts/groups/", accounts.groups, name="room-groups"),
+    path("accounts/groups/new/", accounts.new_group, name="new-room-group"),
+    path("accounts/groups/<int:pk>/", accounts.group, name="room-group"),
+    path("accounts/groups/<int:pk>/delete/", accounts.delete_group, name="delete-room-group"),
+    path("accounts/password/", accounts.Password.as_view(), name="password"),
+    path("accounts/set-password/<uidb64>/<token>/", accounts.SetPassword.as_view(), name="set-password"),
+    path("language/", doors.language, name="set_language"),
     path("healthz", health.healthz, name="healthz"),
+    path("metrics", metrics.metrics, name="metrics"),
     path("admin/", admin.site.urls),
 ]
+
+# Django calls it where it refuses a request itself.
+handler400 = "dashboard.pages.errors.bad_request"

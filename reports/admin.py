@@ -4,8 +4,10 @@ it can be read here, not rewritten."""
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
+from django.db import transaction
 from django.http import HttpRequest
 
+from reports import events
 from reports.models import (
     Change,
     Licence,
@@ -45,6 +47,13 @@ class RoomAdmin(Base):
     search_fields = ("host_id", "label", "name", "email")
     readonly_fields = ("host_id", "name", "email", "capacity", "temporary")
 
+    def save_model(self, request: HttpRequest, obj: Room, form: Any, change: bool) -> None:
+        before = Room.objects.filter(pk=obj.pk).values_list("label", flat=True).first()
+        with transaction.atomic():
+            super().save_model(request, obj, form, change)
+            if before != obj.label:
+                events.tell("room-renamed", obj.host_id, changes={"label": [before, obj.label]})
+
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
@@ -63,6 +72,12 @@ class TrackedNumberAdmin(Base):
     list_filter = ("state",)
     search_fields = ("number",)
     readonly_fields = ("state", "failures", "last_error")
+
+    def save_model(self, request: HttpRequest, obj: TrackedNumber, form: Any, change: bool) -> None:
+        with transaction.atomic():
+            super().save_model(request, obj, form, change)
+            if not change:
+                events.tell("numbers-tracked", new=1, numbers=[obj.number])
 
 
 @admin.register(Meeting)

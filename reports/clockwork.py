@@ -3,8 +3,10 @@
 Pure functions of rows, for sums asked straight from the meetings and for those kept ahead.
 """
 
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime, time, timedelta
+from operator import itemgetter
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
@@ -22,6 +24,17 @@ def midnight(day: date, zone: ZoneInfo | None = None) -> datetime:
 def days_between(first: date, last: date) -> list[date]:
     """The days from the first to the last, both included."""
     return [first + timedelta(days=number) for number in range((last - first).days + 1)]
+
+
+def runs(days: Iterable[date]) -> list[tuple[date, date]]:
+    """Some days, in any order, as stretches of days that follow one another: first and last, both included."""
+    found: list[tuple[date, date]] = []
+    for day in sorted(days):
+        if found and found[-1][1] + DAY == day:
+            found[-1] = (found[-1][0], day)
+        else:
+            found.append((day, day))
+    return found
 
 
 def opening(first: date, last: date) -> list[intervals.Moments]:
@@ -45,15 +58,17 @@ def opening_rules() -> str:
     return repr(settings.OPENING_HOURS)
 
 
+_CLOSES = itemgetter(1)
+
+
 def inside(held: Sequence[intervals.Moments], opened: Sequence[intervals.Moments]) -> int:
     """Seconds of the one inside the other; both are disjoint and in order."""
     total = timedelta()
-    place = 0
+    place, many = 0, len(opened)
     for start, end in held:
-        while place < len(opened) and opened[place][1] <= start:
-            place += 1
-        at = place
-        while at < len(opened) and opened[at][0] < end:
+        # Most of two years lie before a room's few meetings of a search.
+        place = at = bisect_right(opened, start, place, key=_CLOSES)
+        while at < many and opened[at][0] < end:
             total += min(end, opened[at][1]) - max(start, opened[at][0])
             at += 1
     return int(total.total_seconds())

@@ -118,7 +118,7 @@ def _pool_rows(chosen: Filter, now: datetime) -> Iterator[Row]:
 
 
 def _size_rows(chosen: Filter, now: datetime) -> Iterator[Row]:
-    for one in pool.by_size(pool.course(chosen, now), pool.size(chosen)):
+    for one in pool.by_size(pool.course(chosen, now), pool.size(chosen), chosen.allowed_rooms):
         for rooms in range((one.asked.rooms_for(1000) or 0) + 1):
             yield (
                 one.kind if one.seats is None else count(one.seats),

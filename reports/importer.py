@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 from django.db import OperationalError, connection, transaction
 from django.db.models import F, QuerySet
 
-from reports import bulk, search, summaries
+from reports import bulk, privacy, search, summaries
 from reports.models import (
     Change,
     Licence,
@@ -45,7 +45,7 @@ from reports.provider.payloads import (
     Visit,
 )
 from reports.schedule import SETTLING
-from reports.text import fold
+from reports.text import fold, name_key
 
 logger = logging.getLogger(__name__)
 
@@ -147,6 +147,9 @@ def _import(
     """One try of `import_page`: one transaction."""
     outcome = Outcome()
     with transaction.atomic():
+        veil = privacy.Veil(now)
+        rounds = [veil.over(batch) for batch in rounds]
+        unreadable = [veil.over_unreadable(record) for record in unreadable]
         book = RoomBook({host_id for batch in rounds for record in batch.values() if (host_id := record.host_id)})
         if rooms:
             counts = book.learn(rooms)
@@ -154,7 +157,7 @@ def _import(
                 outcome.new, outcome.changed, outcome.same = counts
         book.make_missing(chain.from_iterable(batch.values() for batch in rounds))
         for batch in rounds:
-            _import_meetings(batch, book, pull, now, outcome)
+            _import_meetings(batch, book, pull, now, outcome, veil)
         if outcome.new or outcome.changed:
             search.keep(record for batch in rounds for record in batch.values())
         _reject(unreadable, list(rounds[0]) if rounds else [], pull, now, piece, outcome)
@@ -337,7 +340,12 @@ def keep_licence(told: LicenceRecord, now: datetime) -> bool:
 
 
 def _import_meetings(
-    batch: Mapping[str, MeetingRecord], book: RoomBook, pull: Pull, now: datetime, outcome: Outcome
+    batch: Mapping[str, MeetingRecord],
+    book: RoomBook,
+    pull: Pull,
+    now: datetime,
+    outcome: Outcome,
+    veil: privacy.Veil,
 ) -> None:
     known = {uuid for (uuid,) in bulk.find(Meeting, "uuid", batch, ["uuid"])}
     unseen = sorted(set(batch) - known)
@@ -346,7 +354,7 @@ def _import_meetings(
             (record, canonical_visits(record.visits), canonical_calls(record.calls))
             for record in (batch[uuid] for uuid in unseen)
         ]
-        meetings = [_fresh(record, visits, calls, book, pull, now) for record, visits, calls in told]
+        meetings = [_fresh(record, visits, calls, book, pull, now, veil) for record, visits, calls in told]
         # Leaving out what another worker inserts at this moment: no double.
         rows = [tuple(meeting.values()) for meeting in meetings]
         made = bulk.insert_new(Meeting, tuple(meetings[0]), rows, "uuid")
@@ -367,7 +375,7 @@ def _import_meetings(
         kept = Meeting.objects.select_for_update(of=("self",), no_key=True).filter(uuid__in=known).order_by("uuid")
         for meeting in kept:
             record = batch[meeting.uuid]
-            if _update(meeting, record, book, pull, now):
+            if _update(meeting, record, book, pull, now, veil):
                 outcome.changed += 1
                 outcome.fresh_numbers.add(record.meeting_id)
             else:
@@ -385,11 +393,13 @@ def _fresh(
     book: RoomBook,
     pull: Pull,
     now: datetime,
+    veil: privacy.Veil,
 ) -> dict[str, Any]:
     """The row of a new meeting, every column but its id by its name, always in the same order.
 
     In: the record, and its visits and calls in their canonical order.
     """
+    hashes = _hashes(record, visits, calls, veil)
     facts = {
         "uuid": record.uuid,
         "room_id": book.find(record.host_id, record.room_email, record.room_name),
@@ -406,16 +416,29 @@ def _fresh(
         "telephony_reported": calls is not None,
         "participants_withheld": False,
         "telephony_withheld": False,
-        "participants_hash": digest(visits),
-        "telephony_hash": digest(calls),
+        "participants_hash": veil.kept_hash(record, hashes[0]),
+        "telephony_hash": veil.kept_hash(record, hashes[1]),
         "first_pull_id": pull.pk,
         "first_seen_at": now,
         "changed_at": now,
+        "names_removed_at": now if veil.is_old(record) else None,
     }
     return facts | summaries.computed(facts, visits, calls)
 
 
-def _update(meeting: Meeting, record: MeetingRecord, book: RoomBook, pull: Pull, now: datetime) -> bool:
+def _hashes(
+    record: MeetingRecord, visits: Sequence[Visit] | None, calls: Sequence[Call] | None, veil: privacy.Veil
+) -> tuple[str, str]:
+    """Hashes of the visits and calls as they came, whatever of them is kept. In: what is kept, in canonical order."""
+    came = veil.as_it_came(record)
+    if came is record:
+        return digest(visits), digest(calls)
+    return digest(canonical_visits(came.visits)), digest(canonical_calls(came.calls))
+
+
+def _update(
+    meeting: Meeting, record: MeetingRecord, book: RoomBook, pull: Pull, now: datetime, veil: privacy.Veil
+) -> bool:
     """Bring a kept meeting up to a report of it; True when that changed anything a person can see."""
     before: dict[str, Any] = {}
     after: dict[str, Any] = {}
@@ -430,9 +453,9 @@ def _update(meeting: Meeting, record: MeetingRecord, book: RoomBook, pull: Pull,
             setattr(meeting, name, value)
 
     visits, calls = canonical_visits(record.visits), canonical_calls(record.calls)
-    visits_hash, calls_hash = digest(visits), digest(calls)
+    visits_hash, calls_hash = _hashes(record, visits, calls, veil)
     new_visits = new_calls = False
-    if visits is not None and visits_hash != meeting.participants_hash:
+    if visits is not None and not privacy.alike(meeting.participants_hash, visits_hash):
         if not visits and meeting.visits:
             # Reported once, withheld now: what was reported stays.
             if not meeting.participants_withheld:
@@ -443,9 +466,10 @@ def _update(meeting: Meeting, record: MeetingRecord, book: RoomBook, pull: Pull,
             new_visits = True
             old_visits = canonical_visits(meeting.participants.all()) if meeting.participants_reported else None
             before["participants"], after["participants"] = _visit_list(old_visits), _visit_list(visits)
-            meeting.participants_reported, meeting.participants_hash = True, visits_hash
+            meeting.participants_reported = True
+            meeting.participants_hash = veil.kept_hash(record, visits_hash)
             meeting.participants_withheld = False
-    if calls is not None and calls_hash != meeting.telephony_hash:
+    if calls is not None and not privacy.alike(meeting.telephony_hash, calls_hash):
         if not calls and meeting.calls:
             if not meeting.telephony_withheld:
                 meeting.telephony_withheld = True
@@ -455,7 +479,8 @@ def _update(meeting: Meeting, record: MeetingRecord, book: RoomBook, pull: Pull,
             new_calls = True
             old_calls = canonical_calls(meeting.telephony_usage.all()) if meeting.telephony_reported else None
             before["telephony_usage"], after["telephony_usage"] = _call_list(old_calls), _call_list(calls)
-            meeting.telephony_reported, meeting.telephony_hash = True, calls_hash
+            meeting.telephony_reported = True
+            meeting.telephony_hash = veil.kept_hash(record, calls_hash)
             meeting.telephony_withheld = False
     if not (touched or new_visits or new_calls):
         return False
@@ -470,6 +495,8 @@ def _update(meeting: Meeting, record: MeetingRecord, book: RoomBook, pull: Pull,
     summaries.apply(meeting, kept_visits, kept_calls)
     if visible:
         meeting.changed_at = now
+    if (new_visits or new_calls) and not veil.is_old(record):
+        meeting.names_removed_at = None
     meeting.save()
     # An attendee's figures hang on when the meeting began and ended.
     if kept_visits is not None and (new_visits or {"start_time", "end_time"} & set(touched)):
@@ -599,7 +626,7 @@ def _visit_rows(meeting_pk: int, visits: Sequence[Visit], start: datetime, end: 
     """Rows of VISIT_COLUMNS of the canonical visits of a meeting."""
     figures = summaries.on_first_visits(visits, start, end)
     return [
-        (meeting_pk, place, name, join_time, leave_time, fold(name), *of_attendee)
+        (meeting_pk, place, name, join_time, leave_time, name_key(name), *of_attendee)
         for place, ((name, join_time, leave_time), of_attendee) in enumerate(zip(visits, figures, strict=True), 1)
     ]
 
@@ -630,12 +657,15 @@ def _reject(
         return
     found = sorted(((_identity(record), record) for record in records), key=itemgetter(0))
     _lock(Rejected.objects.filter(identity__in={*read, *(identity for identity, _ in found)}).order_by("identity"))
+    limit = privacy.names_limit(now)
     for identity, record in found:
         told = {"raw": record.raw, "field": record.field[:200], "reason": record.reason}
         where = piece or (f"number:{record.meeting_id}" if record.meeting_id else "")
         row, made = Rejected.objects.get_or_create(
             identity=identity, defaults={**told, "pull": pull, "first_seen_at": now, "piece": where}
         )
+        if not made and limit is not None and row.first_seen_at < limit:
+            told |= privacy.without_people(record.raw, record.field, record.reason)
         if not made and any(getattr(row, name) != value for name, value in told.items()):
             Rejected.objects.filter(pk=row.pk).update(**told)
         outcome.rejected += 1

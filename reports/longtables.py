@@ -23,7 +23,7 @@ from reports.filter import Filter
 from reports.models import Meeting, Participant, TelephonyUsage
 from reports.rawrows import MICROSECOND, SECOND, Instant, Raw, instant
 from reports.summaries import LATE_AFTER, Summary
-from reports.text import fold, mask
+from reports.text import fold, mask, name_key
 
 CURRENCY = "CNY"
 CHUNK = 500
@@ -203,7 +203,7 @@ def attendee_blocks(chosen: Filter, now: datetime) -> Iterator[Block]:
                 used = _length(_spans(its, last)) // SECOND
             found = _attended(its, last)
             if chosen.name is not None:
-                found = [one for one in found if one[1] == chosen.name]
+                found = [one for one in found if name_key(one[1]) == chosen.name]
             attended += found
             heads.append((_of(*of), len(found)))
             wholes += [used] * len(found)

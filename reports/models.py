@@ -10,6 +10,7 @@ from typing import ClassVar
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from reports import keptmodels as keptmodels  # tables of ours too: Django looks for them here
 from reports.expressions import Long, Short, Topic
 from reports.fields import MoneyField
 from reports.querysets import MeetingQuerySet, ParticipantQuerySet, TelephonyUsageQuerySet
@@ -273,11 +274,15 @@ class Meeting(models.Model):
     telephony_reported = models.BooleanField(default=False)
     participants_withheld = models.BooleanField(default=False)
     telephony_withheld = models.BooleanField(default=False)
+    # Of what was reported, in whatever form it is kept (see privacy.py).
     participants_hash = models.CharField(max_length=64, blank=True)
     telephony_hash = models.CharField(max_length=64, blank=True)
     first_pull = models.ForeignKey(Pull, models.SET_NULL, null=True, related_name="+")
     first_seen_at = models.DateTimeField()
     changed_at = models.DateTimeField()
+    names_removed_at = models.DateTimeField(
+        _("names removed"), null=True, help_text=_("when names and telephone numbers went by their age")
+    )
 
     # Computed at import.
     search = models.TextField(blank=True, help_text=_("folded topic and number, for the topic search"))
@@ -456,12 +461,28 @@ class Change(models.Model):
         return f"{self.meeting_id} {', '.join(self.after)}"
 
 
+class ErasedName(models.Model):
+    """A display name that was erased on request, as a keyed hash of its folded text: it is not let in again."""
+
+    digest = models.CharField(max_length=64, unique=True)
+    erased_at = models.DateTimeField(_("erased"))
+
+    class Meta:
+        default_permissions = ()
+        verbose_name = _("erased name")
+        verbose_name_plural = _("erased names")
+
+    def __str__(self) -> str:
+        return self.digest[:8]
+
+
 class Ledger(models.Model):
     """The one row that says by which rules the computed columns and the kept sums were made."""
 
     id = models.PositiveSmallIntegerField(primary_key=True, default=1)
     time_zone = models.CharField(max_length=64, help_text=_("zone of every local day kept"))
     opening_hours = models.TextField(blank=True)  # opening hours that the kept sums were made with
+    folds = models.PositiveBigIntegerField(default=0)  # how often touched days became kept ones
 
     class Meta:
         constraints: ClassVar = [models.CheckConstraint(condition=models.Q(id=1), name="ledger_is_one_row")]
@@ -471,240 +492,16 @@ class Ledger(models.Model):
         return self.time_zone
 
 
-# Sums kept of stretches of days (see kept.py) ----------------------------------------------------------------
+class Access(models.Model):
+    """The one row of what the set-up pages asked for: the sealed key, and how far back pulls by date go."""
 
-
-class Touched(models.Model):
-    """A day of which a meeting or a call came, changed or went since its sums were made. Triggers write it.
-
-    end_time: of a meeting, which may reach into later days.
-    """
-
-    day = models.DateField()
-    end_time = models.DateTimeField(null=True)
-
-    def __str__(self) -> str:
-        return self.day.isoformat()
-
-
-class Stretch(models.Model):
-    """A third of a month, a month or a year whose sums are kept. Days are kept without a row here."""
-
-    code = models.PositiveIntegerField(primary_key=True)  # scale, and its first day as YYYYMMDD
-
-    def __str__(self) -> str:
-        return str(self.code)
-
-
-class KeptSums(models.Model):
-    """Sums over the meetings of a stretch of local days: see sums.py for what each of them is."""
-
-    stretch = models.PositiveIntegerField()
-    meetings = models.BigIntegerField()
-    extra = models.BigIntegerField()
-    empty = models.BigIntegerField()
-    solo = models.BigIntegerField()
-    unreported = models.BigIntegerField()
-    running = models.BigIntegerField()
-    booked = models.BigIntegerField(null=True)
-    opened = models.BigIntegerField(null=True)
-    used = models.BigIntegerField(null=True)
-    people = models.BigIntegerField(null=True)
-    people_seconds = models.BigIntegerField(null=True)
-    stays = models.BigIntegerField(null=True)
-    tell_extra = models.BigIntegerField()
-    tell_booked = models.BigIntegerField()
-    tell_people = models.BigIntegerField()
-    tell_calls = models.BigIntegerField()
-    judged_count = models.BigIntegerField()
-    untold_count = models.BigIntegerField()
-    told_count = models.BigIntegerField()
-    running_state = models.BigIntegerField()
-    over_count = models.BigIntegerField()
-    over_sum = models.BigIntegerField(null=True)
-    early_count = models.BigIntegerField()
-    early_sum = models.BigIntegerField(null=True)
-    booked_sum = models.BigIntegerField(null=True)
-    used_sum = models.BigIntegerField(null=True)
-    used_booked_sum = models.BigIntegerField(null=True)
-    spare_sum = models.BigIntegerField(null=True)
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1)
+    sealed = models.TextField(blank=True, editable=False)
+    history_days = models.PositiveIntegerField(null=True)
 
     class Meta:
-        abstract = True
+        constraints: ClassVar = [models.CheckConstraint(condition=models.Q(id=1), name="access_is_one_row")]
+        verbose_name = _("access to the API")
 
     def __str__(self) -> str:
-        return str(self.stretch)
-
-
-class KeptTotals(KeptSums):
-    """All meetings of a stretch together."""
-
-    class Meta:
-        constraints: ClassVar = [models.UniqueConstraint(fields=["stretch"], name="kept_totals")]
-
-
-class KeptRooms(KeptSums):
-    """The meetings of one room in a stretch. room: its id, 0 for the unknown room."""
-
-    room = models.BigIntegerField()
-
-    class Meta:
-        constraints: ClassVar = [models.UniqueConstraint(fields=["stretch", "room"], name="kept_rooms")]
-
-
-class KeptSeries(KeptSums):
-    """The meetings of one number or one folded topic in a stretch."""
-
-    by = models.CharField(max_length=6)
-    key = models.TextField()
-    newest = models.TextField()  # start and topic of the newest meeting
-    least_number = models.CharField(max_length=20)
-    most_number = models.CharField(max_length=20)
-
-    class Meta:
-        # No index has the key: a topic may be longer than a database takes into one.
-        indexes: ClassVar = [models.Index(fields=["by", "stretch"], name="kept_series")]
-
-
-class KeptCalls(models.Model):
-    """The calls of a stretch that have one value in common. by: "all", "room", "type", "country" or "phone"."""
-
-    stretch = models.PositiveIntegerField()
-    by = models.CharField(max_length=7)
-    key = models.CharField(max_length=100)
-    dials = models.BigIntegerField()
-    dial_seconds = models.BigIntegerField(null=True)
-    cost = MoneyField(null=True)
-    unpriced = models.BigIntegerField()
-    priced_seconds = models.BigIntegerField(null=True)
-    priced_cost = MoneyField(null=True)
-    last = models.DateField(null=True)
-
-    class Meta:
-        constraints: ClassVar = [models.UniqueConstraint(fields=["by", "stretch", "key"], name="kept_calls")]
-
-    def __str__(self) -> str:
-        return f"{self.stretch} {self.key}"
-
-
-class KeptHours(models.Model):
-    """The hours of the local week over the ended meetings of a stretch: begun in it, seconds open in it."""
-
-    stretch = models.PositiveIntegerField()
-    week_hour = models.PositiveSmallIntegerField()
-    began = models.BigIntegerField()
-    open_seconds = models.BigIntegerField()
-
-    class Meta:
-        constraints: ClassVar = [models.UniqueConstraint(fields=["stretch", "week_hour"], name="kept_hours")]
-
-    def __str__(self) -> str:
-        return f"{self.stretch} {self.week_hour}"
-
-
-class KeptEnds(models.Model):
-    """Judged meetings of a stretch by how long after their booked end they ended (see sums.ends_bucket)."""
-
-    stretch = models.PositiveIntegerField()
-    bucket = models.SmallIntegerField()
-    meetings = models.BigIntegerField()
-
-    class Meta:
-        constraints: ClassVar = [models.UniqueConstraint(fields=["stretch", "bucket"], name="kept_ends")]
-
-    def __str__(self) -> str:
-        return f"{self.stretch} {self.bucket}"
-
-
-class KeptOpening(models.Model):
-    """For how many seconds of the opening hours of a stretch a room was occupied by meetings of at most a day."""
-
-    stretch = models.PositiveIntegerField()
-    room = models.BigIntegerField()  # 0: unknown
-    seconds = models.BigIntegerField()
-
-    class Meta:
-        constraints: ClassVar = [models.UniqueConstraint(fields=["stretch", "room"], name="kept_opening")]
-
-    def __str__(self) -> str:
-        return f"{self.stretch} {self.room}"
-
-
-class KeptPeak(models.Model):
-    """The most rooms that meetings of at most a day occupied at once in a stretch."""
-
-    stretch = models.PositiveIntegerField(unique=True)
-    rooms = models.PositiveIntegerField()
-
-    def __str__(self) -> str:
-        return f"{self.stretch} {self.rooms}"
-
-
-class KeptCourse(models.Model):
-    """How many rooms meetings of at most a day occupied at once on a day: what joins it to others, hours, extra rooms.
-
-    Days alone: nothing of it adds up to longer stretches. head, tail: rooms at its begin, until a moment,
-    and before its end, from one; both in seconds since 1970.
-    hours: JSON, of each clock hour the most rooms, room seconds and meetings, null where the clock skips it.
-    extras: JSON, of each meeting in an extra room how many others occupied one as it began, its begin (seconds since
-    1970) and id, in this order. least_extra: the fewest others of those; NULL without one.
-    """
-
-    stretch = models.PositiveIntegerField(unique=True)
-    peak = models.PositiveIntegerField()
-    head = models.PositiveIntegerField()
-    head_until = models.BigIntegerField()
-    tail = models.PositiveIntegerField()
-    tail_from = models.BigIntegerField()
-    least_extra = models.PositiveIntegerField(null=True)
-    hours = models.TextField()
-    extras = models.TextField(blank=True)
-
-    def __str__(self) -> str:
-        return str(self.stretch)
-
-
-class KeptLevel(models.Model):
-    """So many rooms at once, by meetings of at most a day, in a stretch: of all rooms, or of one size.
-
-    size: seats, or a group as courses.py names it. seconds, opening: for how long exactly so many rooms, none not
-    counted. begun: meetings that began beside so many others; extra: of them in extra rooms; told: that tell.
-    longest: the longest stretch within a day, as one number that says its begin too (see kept.py).
-    """
-
-    stretch = models.PositiveIntegerField()
-    size = models.IntegerField()
-    level = models.PositiveIntegerField()
-    seconds = models.BigIntegerField()
-    opening = models.BigIntegerField()
-    begun = models.BigIntegerField()
-    extra = models.BigIntegerField()
-    told = models.BigIntegerField()
-    longest = models.BigIntegerField(null=True)
-
-    class Meta:
-        constraints: ClassVar = [models.UniqueConstraint(fields=["stretch", "size", "level"], name="kept_level")]
-
-    def __str__(self) -> str:
-        return f"{self.stretch} {self.size} {self.level}"
-
-
-class KeptPeople(models.Model):
-    """One folded display name over the ended meetings of a stretch."""
-
-    stretch = models.PositiveIntegerField()
-    key = models.TextField()
-    attended = models.BigIntegerField()
-    visits = models.BigIntegerField()
-    seconds = models.BigIntegerField()
-    late = models.BigIntegerField()
-    late_sum = models.BigIntegerField()
-    first_join = models.DateTimeField()
-    newest = models.TextField()  # first join and spelling of the newest meeting
-
-    class Meta:
-        # No index has the key: a name may be longer than a database takes into one.
-        indexes: ClassVar = [models.Index(fields=["stretch"], name="kept_people")]
-
-    def __str__(self) -> str:
-        return f"{self.stretch} {self.key}"
+        return "access"

@@ -17,17 +17,18 @@ import random
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
-from django.db import DatabaseError, transaction
+from django.db import DatabaseError, connection, transaction
 from django.db.models import F
 
-from reports import kept, leases, schedule
+from reports import access, folding, leases, logs, schedule, stopping, troubles
+from reports.access import NotConfigured as NotConfigured  # what make_client raises
 from reports.figures import reconciliation
 from reports.importer import Outcome, forget_unnamed, import_page, keep_licence
 from reports.models import Meeting, ProviderPeriod, ProviderRoom, Pull, PulledDay, Source, TrackedNumber, Work
@@ -50,14 +51,13 @@ PERIODS_A_CLAIM = 5
 BACKOFF = timedelta(minutes=1)
 BACKOFF_AT_MOST = timedelta(hours=1)
 RUN_AT_MOST = timedelta(minutes=15)
-ADD_UP_EVERY = 5.0  # seconds
+FOLD_EVERY, ADD_UP_EVERY = 1.0, 5.0  # seconds; the longer an adding up takes, the less often
+ADD_UP_SHARE = 0.05  # of the time of a pull
+LOOK_UP_EVERY = 0.3  # seconds, while an answer is waited for
+CLOSING_AT_MOST = 10.0  # seconds that a database may need to be back
 
 Clock = Callable[[], datetime]
 Watcher = Callable[[Pull], None]
-
-
-class NotConfigured(Exception):
-    """There is no key to pull with; the text says what to do."""
 
 
 def utcnow() -> datetime:
@@ -65,17 +65,10 @@ def utcnow() -> datetime:
 
 
 def make_client() -> Client:
-    """The client of the settings. Errors: NotConfigured without a key."""
-    missing = [name for name in ("UMEET_API_KEY", "UMEET_API_SECRET") if not getattr(settings, name)]
-    if missing:
-        raise NotConfigured(
-            f"{' and '.join(missing)} {'are' if len(missing) > 1 else 'is'} not set. Set UMEET_API_KEY and "
-            "UMEET_API_SECRET to the key and secret of your account (or try the demo: manage.py start --demo)."
-        )
+    """The client of the settings and of what is kept. Errors: NotConfigured without a key."""
     return Client(
         settings.UMEET_URL,
-        settings.UMEET_API_KEY,
-        settings.UMEET_API_SECRET,
+        *access.credentials(),
         zone=ZoneInfo(settings.UMEET_TIME_ZONE),
         timeout=settings.UMEET_TIMEOUT,
         page_size=PAGE_SIZE,
@@ -130,7 +123,8 @@ class Run:
     failed_in_a_row: int = 0
     claimed: int = 0
     started: datetime = field(default_factory=utcnow)
-    added_up: float = field(default_factory=time.monotonic)
+    folded: float = field(default_factory=time.monotonic)
+    add_up_from: float = field(default_factory=lambda: time.monotonic() + ADD_UP_EVERY)
 
     def begin(self, claimed: int, asked_for: str, waiting: int = 0) -> Pull:
         """Note pieces that were claimed, and how many more wait: what the progress is measured against."""
@@ -144,6 +138,7 @@ class Run:
                 asked_for=asked_for,
                 pieces=pieces,
             )
+            logs.note(pull=self.pull.pk)
         else:
             self.pull.asked_for = _joined(self.pull.asked_for, asked_for)
             Pull.objects.filter(pk=self.pull.pk).update(pieces=pieces, asked_for=self.pull.asked_for)
@@ -166,7 +161,11 @@ class Run:
         seen: list[Page] = []
         records: list[Record] = []
         pages = 0
-        for answer in answers:
+        while True:
+            while not answers.wait(LOOK_UP_EVERY):
+                _look_up()
+            _look_up()
+            answer = next(answers, None)
             if answer is None:
                 break
             if isinstance(answer, ProviderError):
@@ -186,12 +185,17 @@ class Run:
         if self.pull is not None:
             Pull.objects.filter(pk=self.pull.pk).update(pieces_done=F("pieces_done") + pieces)
             self.tell()
-            # Pages need not add up again what came with this piece.
+            # Pages need not add up again what came with these pieces. Not after each of them: its late meetings
+            # reach into the day that came before it.
+            if time.monotonic() - self.folded > FOLD_EVERY:
+                folding.fold(stretches=False)
+                self.folded = time.monotonic()
             # Months and years that it makes void are added up again now and then, or pages would read every day.
-            whole = time.monotonic() - self.added_up > ADD_UP_EVERY
-            kept.fold(stretches=whole)
-            if whole:
-                self.added_up = time.monotonic()
+            if self.folded > self.add_up_from:
+                folding.fold()
+                spent = time.monotonic() - self.folded
+                self.folded = time.monotonic()
+                self.add_up_from = self.folded + max(ADD_UP_EVERY, spent / ADD_UP_SHARE)
         self.failed_in_a_row = 0
 
     def failed(self, error: ProviderError) -> bool:
@@ -233,7 +237,7 @@ class Run:
             changes = {"refused_at": None, "failures": 0, "last_error": "", "asked_at": now}
             schedule.source(self.source)
             Source.objects.filter(name=self.source).update(**changes)
-        kept.fold()
+        folding.fold()
         self.pull.refresh_from_db()
         logger.info(
             "pull %s %s: %d new, %d changed, %d same, %d rejected%s",
@@ -249,7 +253,7 @@ class Run:
             self.watch(self.pull)
 
     def out_of_time(self) -> bool:
-        return not self.forced and self.clock() - self.started > RUN_AT_MOST
+        return stopping.asked() or (not self.forced and self.clock() - self.started > RUN_AT_MOST)
 
 
 @contextmanager
@@ -264,28 +268,93 @@ def _seldom_collected() -> Iterator[None]:
         gc.set_threshold(*before)
 
 
+def _look_up() -> None:
+    """Between two pages: whether to leave off."""
+    if stopping.asked():
+        raise stopping.Stopped
+
+
+# Runs of this process that the database did not let close.
+_unclosed: list[Run] = []
+
+
+def _close(run: Run) -> None:
+    """Give the leases of a run back and note its end; a server that is restarting is waited for a little."""
+    deadline = time.monotonic() + CLOSING_AT_MOST
+    wait = 0.25
+    while True:
+        try:
+            leases.release(run.owner)
+            run.end()
+        except DatabaseError:
+            # A lost connection is lost; the next question makes another. One in a transaction is somebody else's.
+            if connection.in_atomic_block or time.monotonic() + wait > deadline:
+                if not run.error:
+                    run.error = "The database did not let it be closed."
+                # Who called says it aloud.
+                logger.info(
+                    "pull %s could not be closed, the next one does it: %s",
+                    run.source,
+                    run.error,
+                )
+                _unclosed.append(run)
+                raise
+            connection.close()
+            time.sleep(wait)
+            wait *= 2
+        else:
+            return
+
+
+def _close_left_ones() -> None:
+    while _unclosed:
+        run = _unclosed[-1]
+        leases.release(run.owner)
+        if run.pull is not None:
+            state = run.state if run.state not in (Pull.State.DONE, Pull.State.PARTIAL) else Pull.State.INTERRUPTED
+            Pull.objects.filter(pk=run.pull.pk, ended_at=None).update(
+                ended_at=run.clock(), state=state, error=run.error
+            )
+        with suppress(ValueError):
+            _unclosed.remove(run)
+
+
 @contextmanager
 def _running(run: Run) -> Iterator[Run]:
     """Whatever happens, leases are given back and the Pull is closed with its reason."""
     run.started = run.clock()
+    _close_left_ones()
     leases.release_abandoned(run.started)
+    failed = False
     try:
         with _seldom_collected():
             yield run
+    except stopping.Stopped:
+        run.state = Pull.State.INTERRUPTED
+        run.error = "The worker was stopped. What was imported stays; the rest is asked for again."
     except KeyboardInterrupt:
+        failed = True
         run.state, run.error = Pull.State.INTERRUPTED, "Interrupted by hand. What was imported stays."
         raise
     except DatabaseError as error:
+        failed = True
         run.state = Pull.State.FAILED
-        run.error = f"The database did not take it: {_one_line(error)}. It is tried again."
+        run.error = f"The database did not take it: {troubles.sentence(error)} It is tried again."
         raise
     except Exception as error:
+        failed = True
         run.state = Pull.State.FAILED
         run.error = f"Stopped by an error of the program ({type(error).__name__}); its log tells more."
         raise
     finally:
-        leases.release(run.owner)
-        run.end()
+        try:
+            _close(run)
+        except DatabaseError:
+            # What went wrong first says more.
+            if not failed:
+                raise
+        finally:
+            logs.note(pull=None)
 
 
 def pull_numbers(
@@ -417,6 +486,7 @@ def pull_days(
                 ahead = [piece.day for piece in waiting]
                 with closing(_asked(client.detail(day, day) for day in ahead)) as answers:
                     while waiting:
+                        _look_up()
                         piece = waiting.popleft()
                         leases.extend(held, run.owner, clock())
                         try:
@@ -524,6 +594,7 @@ def pull_totals(
             days = [day for piece in held for day in (piece.first, piece.last)]
             run.begin(len(held), _span(days), candidates.filter(leases.free(clock())).count())
             for piece in held:
+                _look_up()
                 leases.extend(held, run.owner, clock())
                 first, last = _days_to_ask(piece, clock())
                 sent = clock()
@@ -658,7 +729,3 @@ def _joined(before: str, more: str) -> str:
     if all(len(part) == 10 and part[4] == "-" for part in parts):
         return f"{parts[0]} – {parts[-1]}"
     return before
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:300] or type(error).__name__

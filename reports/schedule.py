@@ -11,6 +11,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import F, QuerySet
 
+from reports import access
 from reports.models import Meeting, ProviderPeriod, PulledDay, Source, TrackedNumber
 
 # When a number is asked about again while its report settles; after the last step it is settled.
@@ -64,10 +65,18 @@ def schedule_recent(now: datetime) -> None:
     if not settings.UMEET_PULL_DATES:
         return
     today = provider_today(now)
-    begin = today - timedelta(days=settings.HISTORY_DAYS - 1)
+    begin = today - timedelta(days=access.history_days() - 1)
     # Not only the first time: days may be missing because this machine was off.
     _add_missing(begin, today, now)
     schedule_days(today - timedelta(days=RECENT_DAYS - 1), today, now)
+
+
+def reach_back(days: int, now: datetime) -> None:
+    """Have pulls by date go so many days back, from now on; older days that were never pulled are not asked."""
+    access.keep_history_days(days)
+    begin = provider_today(now) - timedelta(days=days - 1)
+    PulledDay.objects.filter(day__lt=begin, asked_at=None, lease_until=None).delete()
+    schedule_recent(now)
 
 
 # The provider's totals ------------------------------------------------------------------------------
@@ -187,6 +196,11 @@ def ask_now(now: datetime) -> None:
     schedule_recent(now)
     schedule_totals(now, again=True)
     TrackedNumber.objects.exclude(state=TrackedNumber.State.SETTLED).filter(next_due_at__gt=now).update(next_due_at=now)
+    _open(Source.Name.values, now)
+
+
+def open_sources(now: datetime) -> None:
+    """Have every source asked at once, whatever it waits for: the key is a new one."""
     _open(Source.Name.values, now)
 
 

@@ -17,7 +17,7 @@ from reports.expressions import LONG, Short, Topic
 from reports.models import Meeting, Participant, SearchText
 from reports.provider.payloads import MeetingRecord
 from reports.querysets import TRIGRAMS
-from reports.text import fold
+from reports.text import fold, name_key
 
 # ruff: noqa: S608 — only names of our own tables are in the statements here; every value is bound.
 
@@ -39,7 +39,7 @@ def keep(records: Iterable[MeetingRecord]) -> None:
         topics.add(record.topic or "")
         numbers.add(record.meeting_id)
         names.update([visit.name for visit in record.visits or ()])
-    for kind, texts in ((Kind.NAME, map(fold, names)), (Kind.NUMBER, numbers), (Kind.TOPIC, map(fold, topics))):
+    for kind, texts in ((Kind.NAME, map(name_key, names)), (Kind.NUMBER, numbers), (Kind.TOPIC, map(fold, topics))):
         _make(kind, sorted({text for text in texts if 0 < len(text) < LONG}))
 
 

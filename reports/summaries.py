@@ -19,7 +19,7 @@ from django.db import transaction
 
 from reports import intervals, search
 from reports.models import Ledger, Meeting, Participant, TelephonyUsage
-from reports.text import fold
+from reports.text import REMOVED_NUMBER_OF, fold, name_key
 
 FAR = datetime.max.replace(tzinfo=UTC)
 LATE_AFTER = timedelta(minutes=5)
@@ -292,7 +292,9 @@ def live(meeting: Meeting, visits: Sequence[Visit], now: datetime) -> Summary:
 def country_of(number: str) -> str:
     """ISO 3166 code of a telephone number's country, or "" where it cannot be told (masked, short)."""
     if not re.fullmatch(r"\+?[\d\s().-]+", number):
-        return ""
+        # Of a number that was removed the country is what stays.
+        removed = REMOVED_NUMBER_OF.fullmatch(number)
+        return (removed[1] or "") if removed else ""
     try:
         parsed = phonenumbers.parse(number, HOME_REGION)
     except phonenumbers.NumberParseException:
@@ -345,7 +347,7 @@ def rebuild(progress: Callable[[int], None] | None = None, batch: int = 500) -> 
                 stays = sorted(visits.get(meeting.pk, []), key=lambda visit: visit.place)
                 figures = on_first_visits(stays, meeting.start_time, meeting.end_time)
                 for visit, (count, seconds, late) in zip(stays, figures, strict=True):
-                    wanted_columns = (fold(visit.name), count, seconds, late)
+                    wanted_columns = (name_key(visit.name), count, seconds, late)
                     if wanted_columns != tuple(getattr(visit, name) for name in VISIT_FIELDS):
                         for name, value in zip(VISIT_FIELDS, wanted_columns, strict=True):
                             setattr(visit, name, value)

@@ -6,7 +6,7 @@ days (see kept.py). A sum over nothing that tells is unknown; the `tell_…` and
 
 from bisect import bisect_left
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import date, datetime
 from typing import Any
 
 from django.db.models import (
@@ -89,7 +89,12 @@ def ends_bucket(past: int) -> int:
 
 def past_ends(meetings: "QuerySet[Meeting]") -> Iterable[int]:
     """Seconds after their booked end of the judged ones among some meetings."""
-    rows: Iterable[int] = meetings.filter(_judged).order_by().values_list(PAST, flat=True)
+    return (past for _day, past in past_ends_of_days(meetings))
+
+
+def past_ends_of_days(meetings: "QuerySet[Meeting]") -> Iterable[tuple[date, int]]:
+    """The same, each with its local day."""
+    rows: Iterable[tuple[date, int]] = meetings.filter(_judged).order_by().values_list("local_day", PAST)
     return rows
 
 
@@ -135,7 +140,12 @@ class Newest(Aggregate):
 def newest(kept: str) -> tuple[datetime, str]:
     """The latest moment (UTC) and its text, of what `Newest` gave."""
     moment, _tab, text = kept.partition("\t")
-    return datetime.fromisoformat(moment).replace(tzinfo=UTC), text
+    return datetime.fromisoformat(f"{moment}+00:00"), text
+
+
+def newest_text(kept: str) -> str:
+    """The text alone of what `Newest` gave."""
+    return kept.partition("\t")[2]
 
 
 class FoldedTopic(Func):

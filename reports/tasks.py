@@ -7,7 +7,7 @@ from threading import Lock
 from celery import shared_task
 from django.conf import settings
 
-from reports import maintenance, pulling, schedule
+from reports import access, folding, maintenance, pulling, schedule, summaries
 from reports.provider.client import Client
 
 logger = logging.getLogger(__name__)
@@ -15,10 +15,19 @@ one_at_a_time = Lock()
 
 
 def _client() -> Client | None:
+    if other := summaries.stale_zone():
+        # It would count meetings to other days than the pages do.
+        logger.error(
+            "The days are counted in %s, and this worker has %s: restart it, with TIME_ZONE=%s where its data folder "
+            "is not the site's.",
+            *(other, settings.TIME_ZONE, other),
+        )
+        return None
     try:
         return pulling.make_client()
     except pulling.NotConfigured as error:
-        logger.warning("%s", error)
+        # Every minute of a set-up that is not done yet: every page says it too.
+        logger.info("%s", error)
         return None
 
 
@@ -48,6 +57,10 @@ def pull_due() -> None:
 @shared_task
 def pull_recent_days() -> None:
     """Hourly: today and the two days before, whatever day is missing, and the totals of months that changed here."""
+    if access.problem():
+        # How far back is asked for on the set-up page, after the key.
+        _client()
+        return
     schedule.schedule_recent(pulling.utcnow())
     schedule.wake_totals(pulling.utcnow())
     pull_due()
@@ -60,6 +73,12 @@ def pull_rooms() -> None:
     if client is not None and settings.UMEET_PULL_DATES:
         with client:
             pulling.pull_rooms(client)
+
+
+@shared_task
+def fold() -> None:
+    """When a name was erased on the site: make the sums of its days anew."""
+    folding.fold()
 
 
 @shared_task

@@ -17,6 +17,33 @@ def fold(text: str) -> str:
     return " ".join(unicodedata.normalize("NFKC", text).split()).casefold()
 
 
+# What stands for a name and a telephone number that were removed. An attendee of a meeting is told from the others by a
+# number that means nothing in another meeting; over all meetings they are one name, so that nobody is followed.
+REMOVED = "(name removed)"
+REMOVED_ONE = re.compile(r"\(name removed\) [1-9]\d*", re.ASCII)
+REMOVED_NUMBER = "(number removed)"
+REMOVED_NUMBER_OF = re.compile(r"\(number removed(?:: ([A-Z]{2}))?\)", re.ASCII)
+
+
+@lru_cache(maxsize=50_000)
+def name_key(name: str) -> str:
+    """A display name as it is compared over many meetings: folded, and one and the same for all that were removed."""
+    key = fold(name)
+    return REMOVED if REMOVED_ONE.fullmatch(key) else key
+
+
+def is_removed(name: str) -> bool:
+    """Whether a display name is what stands for one that was removed."""
+    return name_key(name) == REMOVED
+
+
+def mentions(text: str, key: str) -> bool:
+    """Whether a text holds a folded text as words of its own; Chinese has no gaps between words."""
+    begin = r"(?<![a-z0-9])" if key[:1].isascii() and key[:1].isalnum() else ""
+    end = r"(?![a-z0-9])" if key[-1:].isascii() and key[-1:].isalnum() else ""
+    return re.search(f"{begin}{re.escape(key)}{end}", fold(text)) is not None
+
+
 def mask(phone_number: str) -> str:
     """A telephone number with its middle hidden: half of its digits at least; some first and the last two stay."""
     places = [place for place, letter in enumerate(phone_number) if letter.isdigit()]

@@ -5,11 +5,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from django.conf import settings
+from django.contrib.auth.models import Permission
 from django.core.management import call_command
 from django.db import connection
 from django.test import Client, override_settings
+from django.utils import translation
 
 from dashboard.celery import app
+from dashboard.remembered import shelf
 from reports.sandbox.server import Sandbox
 from reports.sandbox.world import FixedWorld
 from tests import services
@@ -34,8 +38,11 @@ def _installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         "UMEET_TIMEOUT": 5.0,
         "UMEET_PULL_DATES": True,
         "RETENTION_DAYS": None,
+        "RETENTION_NAMES_DAYS": None,
         "SECURE_SSL_REDIRECT": False,
         "EMAIL_ON": False,
+        # No test is about how long a password takes; tests/dashboard/test_signin.py hashes as the site does.
+        "PASSWORD_HASHERS": ["django.contrib.auth.hashers.MD5PasswordHasher", *settings.PASSWORD_HASHERS],
     }
     before = app.conf.broker_url
     app.conf.broker_url = "memory://"
@@ -43,6 +50,13 @@ def _installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         call_command("collectstatic", verbosity=0, interactive=False)
         yield
     app.conf.broker_url = before
+
+
+@pytest.fixture(autouse=True)
+def _nothing_of_before() -> None:
+    """Each test has a ledger of its own, whose states count from the beginning, and begins in English."""
+    shelf.clear()
+    translation.activate(settings.LANGUAGE_CODE)
 
 
 @pytest.fixture
@@ -111,9 +125,11 @@ def admin(django_user_model, db) -> Client:
 
 @pytest.fixture
 def viewer(django_user_model, db) -> Client:
-    """A browser signed in as somebody without any permission."""
+    """A browser signed in as somebody who may download CSV, and nothing else."""
     client = Client()
-    client.force_login(django_user_model.objects.create_user("viewer"))
+    user = django_user_model.objects.create_user("viewer")
+    user.user_permissions.add(Permission.objects.get(codename="download_csv"))
+    client.force_login(user)
     return client
 
 

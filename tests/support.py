@@ -6,6 +6,9 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from django.test import Client
+
+from dashboard.remembered import shelf
 from reports import exports, importer
 from reports.filter import Filter
 from reports.models import Meeting, Pull, Rejected, Room
@@ -67,7 +70,8 @@ def paged(*records: dict[str, Any]) -> dict[str, Any]:
 
 
 def new_pull(source: str = "load") -> Pull:
-    return Pull.objects.create(source=source, started_at=NOW)
+    """A pull that is over when its one answer was imported: none is at work."""
+    return Pull.objects.create(source=source, started_at=NOW, ended_at=NOW)
 
 
 def take(*records: dict[str, Any], now: datetime = NOW, pull: Pull | None = None) -> importer.Outcome:
@@ -113,3 +117,9 @@ def csv_rows(body: bytes) -> list[dict[str, str]]:
     import io
 
     return list(csv.DictReader(io.StringIO(body.decode("utf-8-sig"), newline="")))
+
+
+def worked_out(client: Client, address: str, data: dict[str, str] | None = None) -> Any:
+    """The answer to a GET with the context of its templates, which a page that is remembered has no more."""
+    shelf.clear()
+    return client.get(address, data)

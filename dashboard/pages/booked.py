@@ -255,6 +255,7 @@ def figure_cards(chosen: Filter, total: Booking, before: Filter | None) -> list[
 
 @require_safe
 @base.clear_filters
+@base.remembered
 def booked(request: base.HtmxHttpRequest) -> HttpResponse:
     """Booked against used, in all and by room, weekday and series."""
     now = timezone.now()

@@ -1,6 +1,7 @@
 """Budgets of the telephone calls: how much is spent, where it is going, and who is told."""
 
 import re
+from dataclasses import replace
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
 
@@ -9,17 +10,19 @@ from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
 from django.core.exceptions import ValidationError
+from django.db import transaction
 from django.db.models import Q, QuerySet
-from django.http import HttpResponse, QueryDict
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
+from dashboard import audit, limits, mailing, outlook, tables, tasks
 from dashboard import budgets as figures
-from dashboard import mailing, outlook, tables, tasks
 from dashboard.models import Budget, BudgetNotice, Posted
+from dashboard.notices import GIVE_UP
 from dashboard.pages import base
 from reports.figures import forecast, period
 from reports.models import Room
@@ -98,7 +101,7 @@ class BudgetForm(Form):
 
 def _allowed(request: base.HtmxHttpRequest) -> frozenset[str] | None:
     """The rooms whose costs the account may see; None: all."""
-    return base.parse_for(request.user, QueryDict(), timezone.now(), ()).allowed_rooms
+    return limits.allowed_rooms(request.user)
 
 
 def _budgets(request: base.HtmxHttpRequest) -> QuerySet[Budget]:
@@ -125,10 +128,11 @@ def budgets(request: base.HtmxHttpRequest) -> HttpResponse:
     now = timezone.now()
     today = period.today(now)
     entries = []
+    allowed = _allowed(request)
     for budget in _budgets(request):
         status = figures.status(budget, today)
         notices = list(budget.notices.filter(month=status.first).order_by("threshold"))
-        expected = forecast.forecast(figures.filter_of(budget), now)
+        expected = forecast.forecast(replace(figures.filter_of(budget), allowed_rooms=allowed), now)
         entries.append(
             {
                 "key": str(budget.pk),
@@ -167,7 +171,7 @@ def _bar(status: figures.Status) -> dict[str, Any]:
 
 def _told(notice: BudgetNotice, now: Any) -> dict[str, Any]:
     """One threshold of this month as the page has it."""
-    given_up = notice.state == Posted.WAITING and notice.noticed_at <= now - figures.GIVE_UP
+    given_up = notice.state == Posted.WAITING and notice.noticed_at <= now - GIVE_UP
     return {
         "notice": notice,
         "given_up": given_up,
@@ -192,7 +196,11 @@ def edit(request: base.HtmxHttpRequest, pk: int) -> HttpResponse:
 def _edit(request: base.HtmxHttpRequest, budget: Budget, done: str) -> HttpResponse:
     form = _form(request, budget)
     if form.is_valid():
-        form.save()
+        with transaction.atomic():
+            code = audit.Action.BUDGET_CHANGED if budget.pk else audit.Action.BUDGET_MADE
+            kept = form.save()
+            told = {"amount": str(kept.amount), "thresholds": kept.thresholds, "active": kept.active}
+            audit.note(request, code, str(kept), recipients=kept.recipients, **told)
         # What it has reached already is told at once, not in five minutes.
         tasks.wake(tasks.check_budgets)
         messages.success(request, done)
@@ -206,7 +214,9 @@ def _edit(request: base.HtmxHttpRequest, budget: Budget, done: str) -> HttpRespo
 def delete(request: base.HtmxHttpRequest, pk: int) -> HttpResponse:
     """Delete a budget and what it told."""
     budget = get_object_or_404(_budgets(request), pk=pk)
-    budget.delete()
+    with transaction.atomic():
+        audit.note(request, audit.Action.BUDGET_DELETED, str(budget), amount=str(budget.amount))
+        budget.delete()
     messages.success(request, _("The budget is deleted: %(what)s.") % {"what": budget})
     return redirect("budgets")
 
@@ -216,7 +226,11 @@ def delete(request: base.HtmxHttpRequest, pk: int) -> HttpResponse:
 def send_again(request: base.HtmxHttpRequest, pk: int) -> HttpResponse:
     """Send the mail of a threshold again of which nobody knows whether it arrived."""
     notice = get_object_or_404(BudgetNotice, pk=pk, budget__in=_budgets(request))
-    if figures.send_again(notice, timezone.now()):
+    with transaction.atomic():
+        sent = figures.send_again(notice, timezone.now())
+        if sent:
+            audit.note(request, audit.Action.BUDGET_SENT, str(notice.budget), threshold=notice.threshold)
+    if sent:
         tasks.wake(tasks.check_budgets)
         messages.success(request, _("The mail is sent again in a moment."))
     else:

@@ -3,6 +3,7 @@
 from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
 from django.core.paginator import Paginator
+from django.db import transaction
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -11,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST, require_safe
 
-from dashboard import coverage_strip, filters, tables
+from dashboard import audit, context, coverage_strip, filters, tables
 from dashboard.pages import base
 from reports import schedule, tasks
 from reports.figures import coverage
@@ -25,6 +26,7 @@ MAY_MANAGE = "reports.add_trackednumber"
 
 
 @require_safe
+@base.of_all_rooms
 @base.clear_filters
 def data(request: base.HtmxHttpRequest) -> HttpResponse:
     """Pulls, tracked numbers and rejected records. `q` looks for a number, `page` pages the numbers."""
@@ -38,8 +40,8 @@ def _page(request: base.HtmxHttpRequest, pasted: str = "", wrong: str = "", stat
     if chosen.q:
         numbers = numbers.filter(number__contains="".join(chosen.q.replace("-", " ").split()))
     page = Paginator(numbers, NUMBERS_A_PAGE).get_page(chosen.page)
-    context = {
-        **_progress(),
+    shown = {
+        **progress_context(),
         "numbers": page,
         "number_count": TrackedNumber.objects.count(),
         "pager": tables.pager(reverse("data"), chosen, page.number, page.paginator.num_pages),
@@ -48,15 +50,18 @@ def _page(request: base.HtmxHttpRequest, pasted: str = "", wrong: str = "", stat
         "rejected": list(Rejected.objects.select_related("pull")[:50]),
         "rejected_count": coverage.rejected_count(),
         "may_manage": request.user.has_perm(MAY_MANAGE),
+        # A record as it was sent holds the telephone numbers in full.
+        "sees_raw": request.user.has_perm(base.SEES_PHONES),
         "pasted": pasted,
         "wrong": wrong,
         "coverage": coverage_strip.strip(now),
         "tab": "data",
     }
-    return render(request, "data/data.html", context, status=status)
+    return render(request, "data/data.html", shown, status=status)
 
 
-def _progress() -> dict[str, object]:
+def progress_context() -> dict[str, object]:
+    """What templates/data/_progress.html shows."""
     return {
         "running": list(Pull.objects.filter(ended_at=None)),
         "last_pulls": list(Pull.objects.exclude(ended_at=None)[:5]),
@@ -65,22 +70,35 @@ def _progress() -> dict[str, object]:
 
 
 @require_safe
+@base.of_all_rooms
 def progress(request: base.HtmxHttpRequest) -> HttpResponse:
     """The part of the data page that follows the pulls as they run."""
-    return render(request, "data/_progress.html", {**_progress(), "may_manage": request.user.has_perm(MAY_MANAGE)})
+    return render(
+        request,
+        "data/_progress.html",
+        {
+            **progress_context(),
+            "may_manage": request.user.has_perm(MAY_MANAGE),
+            # The last page of the set-up looks on: its one button leads to the overview.
+            "watched": request.GET.get("watch") == "1",
+        },
+    )
 
 
 @require_safe
 def freshness(request: base.HtmxHttpRequest) -> HttpResponse:
     """The status line of every page; it asks for itself again and again."""
-    return render(request, "components/freshness.html", {"freshness": coverage.freshness()})
+    return render(request, "components/freshness.html", {"freshness": context.freshness(request)})
 
 
 @require_POST
 @permission_required(MAY_MANAGE, raise_exception=True)
+@base.of_all_rooms
 def pull_now(request: base.HtmxHttpRequest) -> HttpResponse:
     """Make everything due that is not settled, and wake the worker."""
-    schedule.ask_now(timezone.now())
+    with transaction.atomic():
+        schedule.ask_now(timezone.now())
+        audit.note(request, audit.Action.PULL_STARTED)
     wake(request)
     if request.htmx:
         return progress_after(request)
@@ -97,11 +115,12 @@ def wake(request: base.HtmxHttpRequest) -> None:
 
 
 def progress_after(request: base.HtmxHttpRequest) -> HttpResponse:
-    return render(request, "data/_progress.html", {**_progress(), "may_manage": True, "asked": True})
+    return render(request, "data/_progress.html", {**progress_context(), "may_manage": True, "asked": True})
 
 
 @require_POST
 @permission_required(MAY_MANAGE, raise_exception=True)
+@base.of_all_rooms
 def track(request: base.HtmxHttpRequest) -> HttpResponse:
     """Register pasted or uploaded meeting numbers: all of them, or none and a word on which are wrong."""
     text = request.POST.get("numbers", "")
@@ -125,7 +144,9 @@ def track(request: base.HtmxHttpRequest) -> HttpResponse:
         return _page(request, text, reason % {"list": shown}, 400)
     if not numbers.found:
         return _page(request, text, _("There is no meeting number in it. Paste one or more, 9 to 11 digits each."), 400)
-    new = schedule.track(numbers.found, timezone.now())
+    with transaction.atomic():
+        new = schedule.track(numbers.found, timezone.now())
+        audit.note(request, audit.Action.NUMBERS_TRACKED, new=new, numbers=numbers.found)
     known = len(numbers.found) - new
     messages.success(
         request,

@@ -10,7 +10,7 @@ from django.http import QueryDict
 from django.utils.encoding import iri_to_uri
 from django.utils.translation import gettext as _
 
-from dashboard import filters, mailing, places
+from dashboard import filters, limits, mailing, places
 from dashboard.pages import base
 from dashboard.places import Place
 from reports.figures import rooms
@@ -33,14 +33,15 @@ def read(path: str, query: str, user: User | AnonymousUser, now: datetime) -> Ke
         place, given = places.find(path)
     except places.NoPlace:
         return Kept(path, "", _("This page is not there any more."))
-    title = places.title(place, given)
+    allowed = limits.allowed_rooms(user)
+    title = places.title(place, given, allowed)
     try:
         chosen = base.parse_for(user, QueryDict(query), now, place.sorts)
     except filters.BadFilter as error:
         return Kept(title, query, str(error))
     label = filters.PERIOD_LABELS.get(chosen.period)
     parts = [str(label)] if label else []
-    for chip in filters.chips(path, chosen, rooms.names(chosen.rooms)):
+    for chip in filters.chips(path, chosen, rooms.names(chosen.rooms, allowed)):
         parts.append(chip.value if chip.label == _("Period") else mailing.named(chip.label, chip.value))
     return Kept(title, " · ".join(parts), "")
 

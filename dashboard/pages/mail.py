@@ -18,14 +18,15 @@ from django.utils.translation import gettext as _
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from dashboard import mail_reports, mailing, tasks
+from dashboard import audit, limits, mail_reports, mailing, roles, tasks
 from dashboard.mail_reports import MOST_RECIPIENTS
 from dashboard.models import LONGEST_NAME, MailRecipient, MailReport
 from dashboard.pages import base, kept
 from dashboard.places import Place
-from dashboard.templatetags.views import MAY_MAIL
 
 MAY_CHANGE_ALL = "dashboard.change_mailreport"
+# A CSV may go along.
+MAY_MAIL = (roles.MAY_MAIL, roles.MAY_DOWNLOAD)
 
 
 class MailForm(forms.Form):
@@ -91,6 +92,7 @@ class MailForm(forms.Form):
             mail_reports.plan(report, now)
         try:
             with transaction.atomic():
+                code = audit.Action.MAIL_CHANGED if report.pk else audit.Action.MAIL_MADE
                 report.save()
                 kept_ones = {one.address for one in report.recipients.all()}
                 wanted = given["recipients"]
@@ -98,6 +100,10 @@ class MailForm(forms.Form):
                 MailRecipient.objects.bulk_create(
                     MailRecipient(report=report, address=address) for address in wanted if address not in kept_ones
                 )
+                told = {"frequency": report.frequency, "hour": report.hour, "table": report.table}
+                address = base.safe_address(report.path, report.query)
+                owner = report.owner.get_username()
+                audit.note(None, code, report.name, owner=owner, recipients=wanted, **told, **address)
         except IntegrityError:
             self.add_error("name", _("There is a mail report of that name already. Choose another name."))
             return False
@@ -106,7 +112,7 @@ class MailForm(forms.Form):
 
 def _own(request: base.HtmxHttpRequest) -> QuerySet[MailReport]:
     """The reports that the account may change: its own, or all for staff with the permission."""
-    if request.user.is_staff and request.user.has_perm(MAY_CHANGE_ALL):
+    if request.user.is_staff and request.user.has_perm(MAY_CHANGE_ALL) and not limits.is_limited(request.user):
         return MailReport.objects.select_related("owner")
     return MailReport.objects.filter(owner=base.account(request)).select_related("owner")
 
@@ -129,7 +135,7 @@ def mail(request: base.HtmxHttpRequest) -> HttpResponse:
         }
         for report in _own(request).annotate(**counts)
     ]
-    context = {"entries": entries, "mail_on": mailing.is_on(), "may_mail": request.user.has_perm(MAY_MAIL)}
+    context = {"entries": entries, "mail_on": mailing.is_on(), "may_mail": roles.may_mail(request.user)}
     return render(request, "mail_reports/mail.html", context)
 
 
@@ -153,6 +159,7 @@ def new(request: base.HtmxHttpRequest) -> HttpResponse:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
+@permission_required(MAY_MAIL, raise_exception=True)
 def edit(request: base.HtmxHttpRequest, pk: int) -> HttpResponse:
     """Change a report; its view stays as it is."""
     report = get_object_or_404(_own(request), pk=pk)
@@ -185,19 +192,31 @@ def pause(request: base.HtmxHttpRequest, pk: int) -> HttpResponse:
     report.active = not report.active
     if report.active:
         mail_reports.plan(report, timezone.now())
-    report.save(update_fields=["active", "next_due_at", "sending_for", "failures", "last_error"])
+    with transaction.atomic():
+        report.save(update_fields=["active", "next_due_at", "sending_for", "failures", "last_error"])
+        code = audit.Action.MAIL_RESUMED if report.active else audit.Action.MAIL_PAUSED
+        audit.note(request, code, report.name, owner=report.owner.get_username())
     said = _("%(name)s goes on.") if report.active else _("%(name)s is paused.")
     messages.success(request, said % {"name": report.name})
     return redirect("mail")
 
 
+def _send_now(request: base.HtmxHttpRequest, report: MailReport) -> bool:
+    with transaction.atomic():
+        sent = mail_reports.send_now(report, timezone.now())
+        if sent:
+            audit.note(request, audit.Action.MAIL_SENT, report.name, owner=report.owner.get_username())
+    return sent
+
+
 @require_POST
+@permission_required(MAY_MAIL, raise_exception=True)
 def send(request: base.HtmxHttpRequest, pk: int) -> HttpResponse:
     """Send a report as soon as a worker looks."""
     report = get_object_or_404(_own(request), pk=pk)
     if not mailing.is_on():
         messages.error(request, _("Mail is off, so that nothing can be sent."))
-    elif mail_reports.send_now(report, timezone.now()):
+    elif _send_now(request, report):
         tasks.wake(tasks.send_due_reports)
         messages.success(request, _("%(name)s is sent in a moment.") % {"name": report.name})
     else:
@@ -209,7 +228,9 @@ def send(request: base.HtmxHttpRequest, pk: int) -> HttpResponse:
 def delete(request: base.HtmxHttpRequest, pk: int) -> HttpResponse:
     """Delete a report and its recipients."""
     report = get_object_or_404(_own(request), pk=pk)
-    report.delete()
+    with transaction.atomic():
+        audit.note(request, audit.Action.MAIL_DELETED, report.name, owner=report.owner.get_username())
+        report.delete()
     messages.success(request, _("The report %(name)s is deleted.") % {"name": report.name})
     return redirect("mail")
 

@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
-from dashboard import changes, filters, timeline
+from dashboard import changes, filters, limits, timeline
 from dashboard.pages import base
 from dashboard.pages.people import person_url
 from dashboard.pages.series import series_url
@@ -39,7 +39,10 @@ def meeting(request: base.HtmxHttpRequest, pk: int) -> HttpResponse:
     order = _choice(request, "order", attendance.ORDERS)
     everything = _choice(request, "rows", ("", "all")) == "all"
     percent = filters.present_from(request.GET)
-    found = get_object_or_404(Meeting.objects.select_related("room", "first_pull"), pk=pk)
+    allowed = limits.allowed_rooms(request.user)
+    # What an account may not see is not there for it.
+    seen = Meeting.objects.fitting(Filter(allowed_rooms=allowed))
+    found = get_object_or_404(seen.select_related("room", "first_pull"), pk=pk)
     masked = not request.user.has_perm(base.SEES_PHONES)
     present = attendance.of_meeting(found, now)
     if present.attendees is not None:
@@ -70,9 +73,9 @@ def meeting(request: base.HtmxHttpRequest, pk: int) -> HttpResponse:
         "most_rows": MOST_ROWS,
         "csv": {name: filters.link(reverse(f"{name}-csv"), Filter(uuid=found.uuid)) for name in TABLES},
         "against_booked": _against_booked(found, now),
-        "same_number": record.same_number(found, now),
+        "same_number": record.same_number(found, now, allowed),
         "beside": record.beside_in_room(found),
-        "changes": changes.view(record.changes(found), masked=masked),
+        "changes": changes.view(record.changes(found, allowed), masked=masked),
         "links": _links(found, percent),
     }
     return base.answer(request, "meeting/meeting.html", "meeting/_fragment.html", context)

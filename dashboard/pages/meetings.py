@@ -34,6 +34,7 @@ def specs() -> list[Spec]:
 
 @require_safe
 @base.clear_filters
+@base.remembered
 def meetings(request: base.HtmxHttpRequest) -> HttpResponse:
     """The meetings of a filter, fifty a page."""
     now = timezone.now()

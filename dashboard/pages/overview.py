@@ -16,6 +16,7 @@ CARDS = ("meetings", "used_hours", "attendees", "peak_concurrent_rooms", "extra_
 
 @require_safe
 @base.clear_filters
+@base.remembered
 def overview(request: base.HtmxHttpRequest) -> HttpResponse:
     """Totals of the period with their change, and where they come from."""
     now = timezone.now()
@@ -23,7 +24,7 @@ def overview(request: base.HtmxHttpRequest) -> HttpResponse:
     path, meetings = reverse("overview"), reverse("meetings")
     before = period.known_before(chosen, now)
     days = usage.days(chosen, now)
-    earlier = usage.days(before, now) if before and chosen.compare else []
+    drawn = charts.bars(days, usage.days(before, now) if before and chosen.compare else [])
     year = period.year_up_to(chosen, now)
     frame = base.frame(path, chosen, now, PLACES["overview"].tables)
     csv = {name: filters.link(reverse(f"{name}-csv"), chosen, compare=False) for name in ("days", "hours", "rooms")}
@@ -31,8 +32,8 @@ def overview(request: base.HtmxHttpRequest) -> HttpResponse:
         **frame,
         "cards": usage_cards.usage_cards(CARDS, chosen, before, days, now),
         "charts": [
-            charts.meetings_a_day(days, earlier, chosen, meetings, csv["days"]),
-            charts.used_hours_a_day(days, earlier, chosen, meetings, csv["days"]),
+            charts.meetings_a_day(drawn, chosen, meetings, csv["days"]),
+            charts.used_hours_a_day(drawn, chosen, meetings, csv["days"]),
         ],
         "heat": heat.heat(occupancy.hours(chosen, now), chosen, meetings, csv["hours"]),
         "top_rooms": top_rooms(chosen, now),

@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
-from dashboard import cards, charts, filters, tables
+from dashboard import cards, charts, filters, limits, tables
 from dashboard.cards import Card
 from dashboard.pages import base
 from dashboard.places import PLACES
@@ -22,8 +22,7 @@ from reports.figures import period
 from reports.figures.people import Attended, Person
 from reports.filter import Filter
 from reports.models import Participant
-from reports.querysets import named
-from reports.text import fold
+from reports.text import fold, is_removed, name_key
 
 ROWS_A_PAGE = 50
 
@@ -37,8 +36,8 @@ def person_url(key: str, chosen: Filter | None = None, **changes: object) -> str
 
 
 def shown_name(name: str) -> str:
-    """A name as a page writes it."""
-    return name or _("(no name)")
+    """A name as a page of many meetings writes it: all that were removed are one."""
+    return _("(names removed)") if is_removed(name) else name or _("(no name)")
 
 
 def specs() -> list[Spec]:
@@ -71,6 +70,7 @@ def cells(person: Person, chosen: Filter, most: Person) -> list[Cell]:
 
 @require_safe
 @base.clear_filters
+@base.remembered
 def people(request: base.HtmxHttpRequest) -> HttpResponse:
     """The display names in the meetings of a filter, fifty a page."""
     now = timezone.now()
@@ -169,28 +169,33 @@ def figure_cards(sums: Person, chosen: Filter, before: Filter | None, now: datet
 
 @require_safe
 @base.clear_filters
+@base.remembered
 def person(request: base.HtmxHttpRequest, name: str) -> HttpResponse:
     """The meetings of one display name. The name in the address is folded as names are when they are compared."""
     now = timezone.now()
-    key = fold(name)
-    if not Participant.objects.filter(named(key)).exists():
+    key = name_key(name)
+    seen = Participant.objects.matching(Filter(name=key, allowed_rooms=limits.allowed_rooms(request.user)))
+    if not seen.exists():
         raise Http404
     asked = base.parse(request, now)
     chosen = replace(asked, name=key)
     path = person_url(key)
-    rows = list(figures.attended(chosen, now))
-    sums = figures.person(rows, key)
     year = period.year_up_to(chosen, now)
-    months = figures.by_month(figures.attended(year, now), *period.span(year, now))
+    rows, of_year = figures.attended_in(chosen, year, now)
+    sums = figures.person(rows, key)
+    months = figures.by_month(of_year, *period.span(year, now))
     page = Paginator(rows, ROWS_A_PAGE).get_page(chosen.page)
     columns = tables.plain_columns(attended_specs())
-    spelled = (
-        sums.name or Participant.objects.filter(named(key)).order_by("-join_time").values_list("name", flat=True)[0]
-    )
+    spelled = sums.name or seen.order_by("-join_time").values_list("name", flat=True)[0]
     frame = base.frame(path, asked, now)
     frame["filter_form"]["csv_links"] = base.csv_links(chosen, PLACES["person"].tables)
+    # Under the name as it is compared; what was removed already has no name.
+    may_erase = request.user.has_perm("dashboard.erase_names") and not limits.is_limited(request.user)
+    own = path if may_erase and key and not is_removed(key) else ""
     context = {
         **frame,
+        "erase_url": f"{own}erase/" if own else "",
+        "held_url": f"{own}held.json" if own else "",
         "name": shown_name(" ".join(spelled.split())),
         "cards": figure_cards(sums, chosen, period.known_before(chosen, now), now),
         "chart": charts.attendance_by_month(

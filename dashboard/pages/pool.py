@@ -199,6 +199,7 @@ def cards_of(chosen: Filter, before: Filter | None, now: datetime) -> list[Card]
 
 @require_safe
 @base.clear_filters
+@base.remembered
 def page(request: base.HtmxHttpRequest) -> HttpResponse:
     """The pool over a period."""
     now = timezone.now()
@@ -208,7 +209,7 @@ def page(request: base.HtmxHttpRequest) -> HttpResponse:
     before = period.known_before(chosen, now)
     past = pool.picture(before, now) if before else None
     worst = pool.worst_hours(seen.run, WORST)
-    sizes = pool.by_size(seen.run, seen.size)
+    sizes = pool.by_size(seen.run, seen.size, chosen.allowed_rooms)
     levels = pool.levels(seen.run)
     hour_url = pool_charts.hour_urls(reverse("meetings"), chosen)
     csv = {

@@ -7,6 +7,7 @@ from typing import Any
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
+from django.db import transaction
 from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
@@ -15,7 +16,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_POST, require_safe
 
-from dashboard import coverage_strip, filters
+from dashboard import audit, coverage_strip, filters
 from dashboard.coverage_strip import meetings_url
 from dashboard.pages import base
 from dashboard.pages.data import MAY_MANAGE, wake
@@ -96,6 +97,7 @@ def specs(first: Spec, *more: Spec) -> list[Spec]:
 
 
 @require_safe
+@base.of_all_rooms
 @base.clear_filters
 def reconciliation_page(request: base.HtmxHttpRequest) -> HttpResponse:
     """Months, gaps and coverage. Of the filter its days and its rooms count; without days it is about everything."""
@@ -158,6 +160,7 @@ def _chips(path: str, chosen: Filter) -> list[filters.Chip]:
 
 @require_POST
 @permission_required(MAY_MANAGE, raise_exception=True)
+@base.of_all_rooms
 def fetch(request: base.HtmxHttpRequest) -> HttpResponse:
     """Make due just what is missing: days with gaps or not pulled whole, and the totals that do not agree."""
     now = timezone.now()
@@ -168,8 +171,10 @@ def fetch(request: base.HtmxHttpRequest) -> HttpResponse:
     if not found.days and not found.months:
         messages.success(request, _("Nothing is missing: every day is pulled whole and every month agrees."))
         return redirect("reconciliation")
-    schedule.ask_for(found.days, found.months, now)
     days, months = len(found.days), len(found.months)
+    with transaction.atomic():
+        schedule.ask_for(found.days, found.months, now)
+        audit.note(request, audit.Action.PULL_STARTED, days_asked=days, months_asked=months)
     words = {
         "days": ngettext("%(count)s day", "%(count)s days", days) % {"count": ledger.count(days)},
         "totals": ngettext("the totals of %(count)s month", "the totals of %(count)s months", months)

@@ -5,7 +5,8 @@ from datetime import timedelta
 
 from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
-from django.http import HttpResponse
+from django.db import transaction
+from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
 from django.utils import timezone
@@ -13,7 +14,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
-from dashboard import charts, filters, heat, room_days, tables, usage_cards
+from dashboard import audit, charts, filters, heat, limits, room_days, tables, usage_cards
 from dashboard.pages import base
 from dashboard.pages.meetings import specs
 from dashboard.places import PLACES
@@ -25,19 +26,28 @@ CARDS = ("meetings", "used_hours", "utilisation", "attendees", "extra_meetings",
 MEETINGS = 12
 
 
+def _seen(request: base.HtmxHttpRequest, host_id: str) -> Room:
+    """A room that the account may see; others are not there for it. Errors: Http404."""
+    allowed = limits.allowed_rooms(request.user)
+    if allowed is not None and host_id not in allowed:
+        raise Http404
+    return get_object_or_404(Room, host_id=host_id)
+
+
 @require_safe
 @base.clear_filters
+@base.remembered
 def room(request: base.HtmxHttpRequest, host_id: str) -> HttpResponse:
     """The page of one room under a filter; rooms in the query are left aside."""
     now = timezone.now()
-    found = get_object_or_404(Room, host_id=host_id)
+    found = _seen(request, host_id)
     chosen = replace(base.parse(request, now), rooms=(found.host_id,))
     path, meetings = reverse("room", args=[host_id]), reverse("meetings")
     # The address of this page names the room already.
     own = replace(chosen, rooms=())
     before = period.known_before(chosen, now)
     days = usage.days(chosen, now)
-    earlier = usage.days(before, now) if before and chosen.compare else []
+    drawn = charts.bars(days, usage.days(before, now) if before and chosen.compare else [])
     day = occupancy.last_day_in_use(chosen, now)
     monday = day - timedelta(days=day.weekday())
     held = occupancy.held(chosen, monday, monday + timedelta(days=6), now)
@@ -53,8 +63,8 @@ def room(request: base.HtmxHttpRequest, host_id: str) -> HttpResponse:
         "room": found,
         "cards": usage_cards.usage_cards(CARDS, chosen, before, days, now),
         "charts": [
-            charts.meetings_a_day(days, earlier, chosen, meetings, csv["days"]),
-            charts.used_hours_a_day(days, earlier, chosen, meetings, csv["days"]),
+            charts.meetings_a_day(drawn, chosen, meetings, csv["days"]),
+            charts.used_hours_a_day(drawn, chosen, meetings, csv["days"]),
         ],
         "day": next(line for line in week if line.chosen),
         "week": week,
@@ -80,7 +90,7 @@ def room(request: base.HtmxHttpRequest, host_id: str) -> HttpResponse:
 @permission_required(MAY_RENAME, raise_exception=True)
 def rename(request: base.HtmxHttpRequest) -> HttpResponse:
     """Give a room a name of one's own; an empty one gives it back the provider's."""
-    found = get_object_or_404(Room, host_id=request.POST.get("host_id", ""))
+    found = _seen(request, request.POST.get("host_id", ""))
     label = " ".join(request.POST.get("label", "").replace("\x00", "").split())
     longest = Room._meta.get_field("label").max_length or 0
     back = request.POST.get("next", "")
@@ -91,8 +101,11 @@ def rename(request: base.HtmxHttpRequest) -> HttpResponse:
             request, _("The name is longer than %(count)d characters. Choose a shorter one.") % {"count": longest}
         )
         return redirect(back)
-    found.label = label
-    found.save(update_fields=["label"])
+    before, found.label = found.label, label
+    with transaction.atomic():
+        found.save(update_fields=["label"])
+        if before != label:
+            audit.note(request, audit.Action.ROOM_RENAMED, found.host_id, changes={"label": [before, label]})
     if label:
         messages.success(request, _("The room is now called %(name)s.") % {"name": label})
     else:

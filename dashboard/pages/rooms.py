@@ -18,7 +18,7 @@ from dashboard.places import PLACES
 from dashboard.tables import Cell, Spec, Table
 from dashboard.templatetags import ledger
 from reports.figures import usage
-from reports.figures.room_usage import ROOM_DEFAULT_SORT, ROOM_SORTS, RoomUsage, room_usage
+from reports.figures.room_usage import ROOM_DEFAULT_SORT, ROOM_SORTS, RoomUsage, most_used, room_usage
 from reports.figures.usage import Totals
 from reports.filter import Filter
 
@@ -128,6 +128,7 @@ def table_of(
 
 @require_safe
 @base.clear_filters
+@base.remembered
 def rooms(request: base.HtmxHttpRequest) -> HttpResponse:
     """The rooms of the selection with their figures, a hundred a page."""
     now = timezone.now()
@@ -153,6 +154,4 @@ def top_rooms(chosen: Filter, now: datetime) -> Table:
     """The rooms that were used most."""
     wanted = {"room", "meetings", "used_hours", "utilisation_percent"}
     columns = tables.plain_columns([spec for spec in specs() if spec.name in wanted])
-    rows = room_usage(replace(chosen, sort="-used_hours"), now, calls=False)
-    shown = [one for one in rows if one.room and one.totals.meetings][:TOP]
-    return replace(table_of(shown, columns, chosen, "top-rooms"), title=_("Most used rooms"))
+    return replace(table_of(most_used(chosen, now, TOP), columns, chosen, "top-rooms"), title=_("Most used rooms"))

@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
-from dashboard import attendance_grid, cards, filters, tables
+from dashboard import attendance_grid, cards, filters, limits, tables
 from dashboard.cards import Card
 from dashboard.pages import base
 from dashboard.pages.people import person_url, shown_name
@@ -110,6 +110,7 @@ def cells(one: Brief, chosen: Filter, most: int) -> list[Cell]:
 
 @require_safe
 @base.clear_filters
+@base.remembered
 def series(request: base.HtmxHttpRequest) -> HttpResponse:
     """The series in a filter, with who came to them."""
     now = timezone.now()
@@ -233,11 +234,12 @@ def _attendance(chosen: Filter, now: datetime) -> Attendance | None:
 
 @require_safe
 @base.clear_filters
+@base.remembered
 def one_series(request: base.HtmxHttpRequest, by: str, key: str) -> HttpResponse:
     """Who came to the meetings of one number or topic. A topic in the address is folded as topics are compared."""
     now = timezone.now()
     key = fold(key) if by == "topic" else key.strip()
-    newest = _newest(by, key)
+    newest = _newest(by, key, limits.allowed_rooms(request.user))
     if newest is None:
         raise Http404
     parsed = base.parse(request, now, MEMBER_SORTS)
@@ -262,6 +264,7 @@ def one_series(request: base.HtmxHttpRequest, by: str, key: str) -> HttpResponse
         "without_before": asked.compare and not before,
         "reported": found.series.reported if found else 0,
         "attendees": len(members),
+        "removed": found.removed if found else 0,
         "columns": tables.columns(path, asked, member_specs(), MEMBER_DEFAULT_SORT),
         "seen_columns": tables.columns(path, asked, seen_specs(), MEMBER_DEFAULT_SORT),
         "days": [attendance_grid.day(one, asked.present) for one in shown],
@@ -273,9 +276,10 @@ def one_series(request: base.HtmxHttpRequest, by: str, key: str) -> HttpResponse
     return base.answer(request, "series/series.html", "series/_fragment.html", context)
 
 
-def _newest(by: str, key: str) -> Meeting | None:
-    """The newest meeting of a number or topic, whatever its day; there is no number that is none."""
+def _newest(by: str, key: str, allowed: frozenset[str] | None) -> Meeting | None:
+    """The newest meeting of a number or topic that is seen, whatever its day; there is no number that is none."""
     if by == "number" and not key:
         return None
-    named = Filter(number=key) if by == "number" else Filter(topic=key)
+    named = Filter(allowed_rooms=allowed)
+    named = replace(named, number=key) if by == "number" else replace(named, topic=key)
     return Meeting.objects.fitting(named).order_by("-start_time", "-pk").first()

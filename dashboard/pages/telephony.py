@@ -185,6 +185,7 @@ def figure_cards(chosen: Filter, before: Filter | None, now: datetime) -> list[C
 
 @require_safe
 @base.clear_filters
+@base.remembered
 def calls(request: base.HtmxHttpRequest) -> HttpResponse:
     """The calls of a filter, added up in every way that is asked for, and one by one."""
     now = timezone.now()

@@ -13,10 +13,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
 from django.views.decorators.http import require_POST, require_safe
 
-from dashboard import saved_views
+from dashboard import audit, roles, saved_views
 from dashboard.models import LONGEST_NAME, SavedView
 from dashboard.pages import base, kept
-from dashboard.templatetags.views import MAY_MAIL
 
 
 class ViewForm(forms.Form):
@@ -29,9 +28,11 @@ class ViewForm(forms.Form):
     )
     shared = forms.BooleanField(label=gettext_lazy("Every account may open it"), required=False)
 
-    def __init__(self, *args: Any, view: SavedView, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, view: SavedView, may_share: bool, **kwargs: Any) -> None:
         self.view = view
         super().__init__(*args, **kwargs)
+        if not may_share:
+            del self.fields["shared"]
 
     def clean_name(self) -> str:
         name: str = self.cleaned_data["name"]
@@ -41,10 +42,15 @@ class ViewForm(forms.Form):
 
     def save(self) -> bool:
         """Keep the view; False, and the error in the form, when another one took the name in the meantime."""
-        self.view.name, self.view.shared = self.cleaned_data["name"], self.cleaned_data["shared"]
+        self.view.name = self.cleaned_data["name"]
+        # Who may not share leaves it as it is.
+        self.view.shared = self.cleaned_data.get("shared", self.view.shared)
         try:
             with transaction.atomic():
+                code = audit.Action.VIEW_CHANGED if self.view.pk else audit.Action.VIEW_MADE
                 self.view.save()
+                address = base.safe_address(self.view.path, self.view.query)
+                audit.note(None, code, self.view.name, shared=self.view.shared, **address)
         except IntegrityError:
             self.add_error("name", _("There is a view of that name already. Choose another name."))
             return False
@@ -60,13 +66,18 @@ def views(request: base.HtmxHttpRequest) -> HttpResponse:
 def _list(request: base.HtmxHttpRequest, wrong: ViewForm | None = None) -> HttpResponse:
     now = timezone.now()
     entries = []
+    may_share = request.user.has_perm(roles.MAY_SHARE)
     for view in saved_views.visible(request.user):
         changeable = saved_views.may_change(request.user, view)
         form = None
         if changeable:
             mine = wrong is not None and wrong.view.pk == view.pk
             initial = {"name": view.name, "shared": view.shared}
-            form = wrong if mine else ViewForm(initial=initial, view=view, auto_id=f"view-{view.pk}-%s")
+            form = (
+                wrong
+                if mine
+                else ViewForm(initial=initial, view=view, may_share=may_share, auto_id=f"view-{view.pk}-%s")
+            )
         entries.append(
             {
                 "key": str(view.pk),
@@ -79,7 +90,7 @@ def _list(request: base.HtmxHttpRequest, wrong: ViewForm | None = None) -> HttpR
         )
     # One's own come first.
     entries.sort(key=lambda entry: not entry["own"])
-    context = {"entries": entries, "may_mail": request.user.has_perm(MAY_MAIL)}
+    context = {"entries": entries, "may_mail": roles.may_mail(request.user)}
     return render(request, "views/views.html", context, status=400 if wrong else 200)
 
 
@@ -87,7 +98,7 @@ def _list(request: base.HtmxHttpRequest, wrong: ViewForm | None = None) -> HttpR
 def save(request: base.HtmxHttpRequest) -> HttpResponse:
     """Keep the view that a page shows."""
     view = SavedView(owner=base.account(request))
-    form = ViewForm(request.POST, view=view)
+    form = ViewForm(request.POST, view=view, may_share=request.user.has_perm(roles.MAY_SHARE))
     path, query = request.POST.get("path", ""), request.POST.get("query", "")
     now = timezone.now()
     try:
@@ -122,7 +133,12 @@ def change(request: base.HtmxHttpRequest, pk: int) -> HttpResponse:
     found = _seen(request, pk)
     if not saved_views.may_change(request.user, found):
         raise PermissionDenied
-    form = ViewForm(request.POST, view=found, auto_id=f"view-{found.pk}-%s")
+    form = ViewForm(
+        request.POST,
+        view=found,
+        may_share=request.user.has_perm(roles.MAY_SHARE),
+        auto_id=f"view-{found.pk}-%s",
+    )
     if not (form.is_valid() and form.save()):
         return _list(request, form)
     messages.success(request, _("The view %(name)s is changed.") % {"name": found.name})
@@ -135,6 +151,14 @@ def delete(request: base.HtmxHttpRequest, pk: int) -> HttpResponse:
     found = _seen(request, pk)
     if not saved_views.may_change(request.user, found, "delete"):
         raise PermissionDenied
-    found.delete()
+    with transaction.atomic():
+        audit.note(
+            request,
+            audit.Action.VIEW_DELETED,
+            found.name,
+            owner=found.owner.get_username(),
+            **base.safe_address(found.path, found.query),
+        )
+        found.delete()
     messages.success(request, _("The view %(name)s is deleted.") % {"name": found.name})
     return redirect("views")

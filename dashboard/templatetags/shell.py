@@ -1,10 +1,11 @@
 """What the components of every page ask of their values: which way a change goes, where a row leads."""
 
+import html
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 from django import template
-from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 
@@ -12,6 +13,11 @@ from dashboard.filters import CHIPS_SHOWN
 from dashboard.templatetags import ledger
 
 register = template.Library()
+
+
+def escape(value: object) -> str:
+    """Text for a page, whatever it holds; Django's own, without what it does for values that are not known yet."""
+    return html.escape(str(value))
 
 
 @register.filter
@@ -60,7 +66,7 @@ def cells(row: Sequence[Any], named: bool = True) -> SafeString:
 
 def _cell(cell: Any, *, head: bool) -> str:
     kind = "num" if cell.numeric else "text-nowrap" if cell.one_line else "topic" if head else "text"
-    text: str = escape(cell.text)
+    text = escape(cell.text)
     if cell.url:
         text = f'<a href="{escape(cell.url)}">{text}</a>'
     if cell.bar:
@@ -75,7 +81,13 @@ def _cell(cell: Any, *, head: bool) -> str:
 @register.simple_tag
 def room_choices(choices: Sequence[tuple[str, str, bool]]) -> SafeString:
     """The rooms to choose from in the filter bar, (host_id, name, chosen), written here as `cells` are."""
-    return mark_safe("".join(_room_choice(number, *one) for number, one in enumerate(choices, 1)))  # noqa: S308
+    return mark_safe(_written(tuple(choices)))  # noqa: S308
+
+
+@lru_cache(maxsize=16)
+def _written(choices: tuple[tuple[str, str, bool], ...]) -> str:
+    """Every page has the same hundreds of rooms."""
+    return "".join(_room_choice(number, *one) for number, one in enumerate(choices, 1))
 
 
 def _room_choice(number: int, value: str, label: str, chosen: bool) -> str:
@@ -98,13 +110,14 @@ def _chart_row(url: str, name: Any, values: Sequence[Any]) -> str:
 @register.simple_tag
 def heat_cells(row: Sequence[Any]) -> SafeString:
     """A weekday of the heat map (dashboard.heat.Cell), written here as `cells` are."""
-    return mark_safe("".join(_heat_cell(cell) for cell in row))  # noqa: S308
+    words = _("%(hours)s h open")
+    return mark_safe("".join(_heat_cell(cell, words) for cell in row))  # noqa: S308
 
 
-def _heat_cell(cell: Any) -> str:
+def _heat_cell(cell: Any, words: str) -> str:
     if not cell.url:
         return f'<td class="heat-{escape(cell.level)}"></td>'
-    title = _("%(hours)s h open") % {"hours": ledger.hours2(cell.open_seconds)}
+    title = words % {"hours": ledger.hours2(cell.open_seconds)}
     link = f'<a href="{escape(cell.url)}" title="{escape(title)}">{escape(ledger.count(cell.meetings))}</a>'
     return f'<td class="heat-{escape(cell.level)}">{link}</td>'
 

@@ -13,17 +13,8 @@ from django.db.models import F, Max, Q, QuerySet
 from reports import kept
 from reports.filter import Filter
 from reports.kept import Row
-from reports.models import (
-    KeptCalls,
-    KeptEnds,
-    KeptPeople,
-    KeptRooms,
-    KeptSeries,
-    KeptTotals,
-    Meeting,
-    Participant,
-    TelephonyUsage,
-)
+from reports.keptmodels import KeptCalls, KeptEnds, KeptPeople, KeptRooms, KeptSeries, KeptTotals
+from reports.models import Meeting, Participant, TelephonyUsage
 from reports.querysets import MeetingQuerySet, TelephonyUsageQuerySet
 from reports.sums import ATTENDEE_SUMS, SERIES_SUMS, FoldedTopic, ends_bucket, past_ends
 
@@ -53,8 +44,9 @@ def _plain(row: Row, sums: Sums) -> Row:
 
 def _asked(rows: "QuerySet[Any, Any]", by: Any, sums: Sums) -> Iterable[tuple[Any, Row]]:
     """(key, sums) of the groups of some rows. by: a column or an expression."""
-    for row in rows.values(key_=by).annotate(**_marked(sums)):
-        yield row["key_"], _plain(row, sums)
+    grouped = rows.values(key_=by).annotate(**_marked(sums))
+    for key, *values in grouped.values_list("key_", *_marked(sums)):
+        yield key, dict(zip(sums, values, strict=True))
 
 
 def _together(rows: "QuerySet[Any, Any]", key: Any, sums: Sums) -> Iterable[tuple[Any, Row]]:

@@ -4,18 +4,16 @@ Judged are ended meetings that tell what they were booked for; the others are co
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, NamedTuple
 
 from reports.figures import added
 from reports.filter import Filter
 from reports.models import Room
-from reports.sums import BOOKING_SUMS, EDGES, SERIES_SUMS, newest
+from reports.sums import BOOKING_SUMS, EDGES, SERIES_SUMS, newest_text
 
 
-@dataclass(frozen=True, slots=True)
-class Booking:
+class Booking(NamedTuple):
     """Meetings of a selection against what they were booked for. Seconds and counts.
 
     meetings, and by their state empty, solo, unreported and running: of all of them. judged: ended ones that tell
@@ -66,26 +64,24 @@ def _booking(row: Mapping[str, Any] | None) -> Booking:
 
     if row is None:
         return Booking()
-
-    def of(told: str, name: str) -> int | None:
-        return None if row["meetings"] and not row[told] else row[name] or 0
-
+    silent, unused = (bool(row["meetings"]) and not row[told] for told in ("judged_count", "told_count"))
+    # By place: a page makes thousands of them.
     return Booking(
-        meetings=row["meetings"],
-        judged=row["judged_count"],
-        untold=row["untold_count"],
-        running=row["running_state"],
-        unreported=row["unreported"],
-        empty=row["empty"],
-        solo=row["solo"],
-        overruns=of("judged_count", "over_count"),
-        over_seconds=of("judged_count", "over_sum"),
-        early_ends=of("judged_count", "early_count"),
-        early_seconds=of("judged_count", "early_sum"),
-        booked_seconds=of("judged_count", "booked_sum"),
-        used_seconds=of("told_count", "used_sum"),
-        used_booked_seconds=of("told_count", "used_booked_sum"),
-        spare_seconds=of("told_count", "spare_sum"),
+        row["meetings"],
+        row["judged_count"],
+        row["untold_count"],
+        row["running_state"],
+        row["unreported"],
+        row["empty"],
+        row["solo"],
+        None if silent else row["over_count"] or 0,
+        None if silent else row["over_sum"] or 0,
+        None if silent else row["early_count"] or 0,
+        None if silent else row["early_sum"] or 0,
+        None if silent else row["booked_sum"] or 0,
+        None if unused else row["used_sum"] or 0,
+        None if unused else row["used_booked_sum"] or 0,
+        None if unused else row["spare_sum"] or 0,
     )
 
 
@@ -125,7 +121,7 @@ def by_weekday(chosen: Filter) -> list[Group]:
 def by_series(chosen: Filter, by: str) -> list[Group]:
     """The meeting numbers, or the folded topics, of a filter's meetings; the topic as its newest meeting has it."""
     found = [
-        Group(by, key, newest(row["newest"])[1], _booking(row))
+        Group(by, key, newest_text(row["newest"]), _booking(row))
         for key, row in added.series(chosen, by, _SERIES_SUMS).items()
     ]
     return in_order(found, chosen.sort)

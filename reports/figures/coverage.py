@@ -6,8 +6,9 @@ from enum import StrEnum
 
 from django.conf import settings
 from django.db.models import Count, Max, Min, Q
+from django.utils import timezone
 
-from reports import schedule
+from reports import access, schedule
 from reports.figures.period import today
 from reports.models import ProviderPeriod, Pull, PulledDay, Rejected, Source, TrackedNumber
 
@@ -34,15 +35,72 @@ def freshness() -> Freshness:
     return Freshness(last, running, problem())
 
 
-def problem() -> str:
-    """The sentence for the top of every page, or ""."""
-    if not (settings.UMEET_API_KEY and settings.UMEET_API_SECRET):
-        return "Nothing can be pulled: UMEET_API_KEY and UMEET_API_SECRET are not set. Set both and start again."
-    refused = Source.objects.exclude(refused_at=None).order_by("-refused_at").first()
+def problem(now: datetime | None = None) -> str:
+    """The sentence for the top of every page, or "". now: unless it is this moment."""
+    if missing := access.problem():
+        return missing
+    sources = list(Source.objects.order_by("-failures"))
+    refused = max((row for row in sources if row.refused_at), key=_refused_at, default=None)
     if refused is not None:
-        return refused.last_error
-    failing = Source.objects.filter(failures__gte=1).exclude(last_error="").order_by("-failures").first()
-    return failing.last_error if failing is not None else ""
+        return access.advised(refused.last_error)
+    failing = next((row.last_error for row in sources if row.failures >= 1 and row.last_error), "")
+    lasting = _outage(sources, now or timezone.now())
+    if lasting is None:
+        return failing
+    since = f"{timezone.localtime(lasting.since):%Y-%m-%d %H:%M}"
+    return f"No pull has ended well since {since}. {access.advised(lasting.reason)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Stale:
+    """A source of which no pull ended well for several times as long as usual. since: the last that did."""
+
+    source: str
+    since: datetime
+    reason: str
+
+
+# After how many of its intervals without a success a source is out; and no sooner than that.
+MISSED = 3
+AT_LEAST = timedelta(minutes=30)
+NOTHING_RUNS = (
+    "No pull fails, none is made either: the worker does not run. Start it with: manage.py start, or see the log."
+)
+
+
+def outage(now: datetime) -> Stale | None:
+    """The source that has been out for the longest; None while all of them are pulled as usual."""
+    return _outage(list(Source.objects.order_by("-failures")), now)
+
+
+def _outage(sources: list[Source], now: datetime) -> Stale | None:
+    # Numbers are asked about when one is due, and else never.
+    numbers_due = TrackedNumber.objects.filter(next_due_at__lte=now - MISSED * timedelta(hours=1)).exists()
+    dates = settings.UMEET_PULL_DATES
+    usual = {
+        Source.Name.NUMBERS: timedelta(hours=1),
+        Source.Name.DATES: settings.RECENT_AGAIN,
+        Source.Name.ROOMS: timedelta(days=1),
+    }
+    expected = {Source.Name.NUMBERS: numbers_due, Source.Name.DATES: dates, Source.Name.ROOMS: dates}
+    found = []
+    for row in sources:
+        if row.name not in usual:
+            continue
+        trouble = row.failures > 0 or row.refused_at is not None
+        if not (trouble or expected[Source.Name(row.name)]):
+            continue
+        since = row.asked_at
+        if since is None and trouble:
+            since = Pull.objects.filter(source=row.name).aggregate(first=Min("started_at"))["first"]
+        if since is not None and now - since > max(MISSED * usual[Source.Name(row.name)], AT_LEAST):
+            found.append(Stale(row.name, since, row.last_error or NOTHING_RUNS))
+    return min(found, key=lambda one: one.since, default=None)
+
+
+def _refused_at(row: Source) -> datetime:
+    assert row.refused_at is not None  # noqa: S101 — only such rows are compared
+    return row.refused_at
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,11 +6,11 @@ from datetime import date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from statistics import fmean, variance
 
-from django.db.models import Count, Min, Q, Sum
+from django.db.models import Count, Q, Sum
 
-from reports.figures.period import month_end, today
+from reports.figures.period import first_meeting, month_end, today
 from reports.filter import Filter
-from reports.models import Meeting, TelephonyUsage
+from reports.models import TelephonyUsage
 
 WEEKS = 8
 LEAST_DAYS = 14
@@ -59,7 +59,7 @@ def forecast(chosen: Filter, now: datetime) -> Forecast | None:
         .values("local_day")
         .annotate(cost=Sum("total"), unpriced=Count("pk", filter=Q(total=None)))
     }
-    known = Meeting.objects.aggregate(first=Min("local_day"))["first"]
+    known = first_meeting(chosen)
     days = [begin + timedelta(days=count) for count in range(7 * WEEKS)]
     # A day that the ledger does not reach back to is not a day without calls.
     days = [day for day in days if known is not None and day >= known]

@@ -5,6 +5,7 @@ A meeting occupies its room during `[start_time, end_time)`, a running one until
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
@@ -12,11 +13,12 @@ from zoneinfo import ZoneInfo
 from django.conf import settings
 from django.db.models import Q
 
-from reports import clockwork, intervals, kept
-from reports.clockwork import days_between, midnight, opening
+from reports import clockwork, holding, intervals, kept
+from reports.clockwork import days_between, midnight, opening, runs
 from reports.figures.period import bounds, span, today
 from reports.filter import Filter
-from reports.models import KeptHours, KeptOpening, KeptPeak, Meeting
+from reports.keptmodels import KeptHours, KeptOpening, KeptPeak
+from reports.models import Meeting
 
 CHUNK = 5000
 
@@ -31,9 +33,14 @@ class Occupied(NamedTuple):
 
 def spans(chosen: Filter, now: datetime) -> list[Occupied]:
     """Occupied spans that hold an instant of the filter's period: meetings that began before it included."""
+    found: list[Occupied] = kept.once(("spans", replace(chosen, sort="", page=1), now), lambda: _spans(chosen, now))
+    return found
+
+
+def _spans(chosen: Filter, now: datetime) -> list[Occupied]:
     begin, end = bounds(chosen, now)
     meetings = Meeting.objects.fitting(chosen)
-    found = kept.short_spans(begin, end, meetings) + kept.long_spans(begin, end, now, meetings)
+    found = holding.short_spans(begin, end, meetings) + holding.long_spans(begin, end, now, meetings)
     return [Occupied(*span) for span in found]
 
 
@@ -50,7 +57,7 @@ class _Apart(NamedTuple):
 
 def _apart(first: date, last: date, now: datetime) -> _Apart:
     begin, end = midnight(first), midnight(last + timedelta(days=1))
-    long = [Occupied(*span) for span in kept.long_spans(begin, end, now)]
+    long = [Occupied(*span) for span in holding.long_spans(begin, end, now)]
     days: set[date] = set()
     over: Counter[date] = Counter()
     for one in long:
@@ -75,20 +82,10 @@ def peaks(chosen: Filter, now: datetime) -> list[tuple[date, int]]:
     most = {day: found.get(day, 0) + apart.over[day] for day in days if day not in asked}
     for part in runs(asked):
         begin, end = midnight(part[0]), midnight(part[-1] + timedelta(days=1))
-        held = [Occupied(*one) for one in kept.short_spans(begin, end)]
-        most |= peaks_of([*held, *(one for one in apart.long if one.start < end and begin < one.end)], part, zone)
+        held = [Occupied(*one) for one in holding.short_spans(begin, end)]
+        held += [one for one in apart.long if one.start < end and begin < one.end]
+        most |= peaks_of(held, days_between(*part), zone)
     return [(day, most[day]) for day in days]
-
-
-def runs(days: Iterable[date]) -> list[list[date]]:
-    """Days in order, those that follow one another together."""
-    found: list[list[date]] = []
-    for day in sorted(days):
-        if found and found[-1][-1] == day - timedelta(days=1):
-            found[-1].append(day)
-        else:
-            found.append([day])
-    return found
 
 
 def peaks_of(occupied: Iterable[Occupied], days: Sequence[date], zone: ZoneInfo) -> list[tuple[date, int]]:
@@ -104,28 +101,28 @@ def peak(chosen: Filter, now: datetime) -> int:
 # Opening hours ----------------------------------------------------------------------------------------
 
 
-def utilisation(chosen: Filter, now: datetime) -> tuple[dict[int | None, int], int]:
+def utilisation(chosen: Filter, now: datetime, rooms: Sequence[int] | None = None) -> tuple[dict[int | None, int], int]:
     """Seconds that each room was occupied inside opening hours, and the opening seconds of the period.
 
-    Time in which a room is reported to hold two meetings counts once.
+    Time in which a room is reported to hold two meetings counts once. rooms: of these alone, by their ids.
     """
     first, last = span(chosen, now)
     opened = opening(first, last)
     if not kept.serves(chosen):
-        return _occupied_inside(spans(chosen, now), opened), intervals.seconds(opened)
+        return _occupied_inside(_in_rooms(spans(chosen, now), rooms), opened), intervals.seconds(opened)
     apart = _apart(first, last, now)
     cover = kept.cover(first, last, without=apart.days)
-    rows = kept.rows(KeptOpening, cover.spans, ["seconds"])
+    rows = kept.rows(KeptOpening, cover.spans, ["seconds"], among=rooms)
     found: Counter[int | None] = Counter({row["room"] or None: row["seconds"] for row in rows})
     asked = {day for begin, end in cover.asked for day in days_between(begin, end)}
     for part in runs(asked | apart.days):
         begin, end = midnight(part[0]), midnight(part[-1] + timedelta(days=1))
-        held = [Occupied(*one) for one in kept.short_spans(begin, end)]
+        held = [Occupied(*one) for one in holding.short_spans(begin, end)]
         held += [one for one in apart.long if one.start < end and begin < one.end]
-        found.update(_occupied_inside(held, opening(part[0], part[-1])))
+        found.update(_occupied_inside(_in_rooms(held, rooms), opening(part[0], part[-1])))
     # On the days that a long meeting covers from end to end its room was occupied throughout.
     whole: dict[int | None, set[date]] = {}
-    for one in apart.long:
+    for one in _in_rooms(apart.long, rooms):
         covered = set(days_between(max(first, today(one.start)), min(last, today(one.end))))
         whole.setdefault(one.room, set()).update(covered - apart.days - asked)
     for room, covered in whole.items():
@@ -134,6 +131,13 @@ def utilisation(chosen: Filter, now: datetime) -> tuple[dict[int | None, int], i
             told = kept.rows(KeptOpening, stretches, ["seconds"], room=room or kept.UNKNOWN_ROOM)
             found[room] += intervals.seconds(opening(part[0], part[-1])) - sum(row["seconds"] for row in told)
     return dict(found), intervals.seconds(opened)
+
+
+def _in_rooms(occupied: list[Occupied], rooms: Sequence[int] | None) -> list[Occupied]:
+    if rooms is None:
+        return occupied
+    wanted = set(rooms)
+    return [one for one in occupied if one.room in wanted]
 
 
 def _occupied_inside(occupied: Iterable[Occupied], opened: Sequence[intervals.Moments]) -> dict[int | None, int]:

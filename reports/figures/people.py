@@ -11,16 +11,21 @@ from itertools import islice
 from typing import NamedTuple
 
 from reports import kept
-from reports.figures import added
+from reports.figures import added, period
 from reports.figures.attendance import Presence, presences
 from reports.figures.usage import meetings
 from reports.filter import Filter
 from reports.models import Meeting, Participant
 from reports.summaries import live
 from reports.sums import newest
-from reports.text import fold
+from reports.text import fold, name_key
 
 CHUNK = 500
+# Nothing of who attended is told by these, and a name may have attended a thousand meetings.
+UNUSED = (
+    *("room_name", "room_email", "participants_hash", "telephony_hash", "first_pull", "first_seen_at", "changed_at"),
+    *("names_removed_at", "search", "peak_attendees", "spare_seconds"),
+)
 
 
 class Stay(NamedTuple):
@@ -45,12 +50,25 @@ def attended(chosen: Filter, now: datetime, *, running: bool = False) -> Iterato
     When they left is not compared with the others' leaves. Memory does not grow with their number.
     running: of running meetings alone.
     """
-    rows = meetings(chosen).filter(participants_reported=True)
+    rows = meetings(chosen).filter(participants_reported=True).defer(*UNUSED)
     stream = (kept.running(rows) if running else rows).iterator(chunk_size=CHUNK)
     while chunk := list(islice(stream, CHUNK)):
         for meeting, present in presences_in(chunk, chosen.name, now, whole=False):
             for presence in present:
                 yield Attended(meeting, presence)
+
+
+def attended_in(chosen: Filter, other: Filter, now: datetime) -> tuple[list[Attended], list[Attended]]:
+    """What `attended` gives for each of two filters that differ in their days alone: where the one holds the other's
+    days, it is asked once."""
+    (first, last), (other_first, other_last) = period.span(chosen, now), period.span(other, now)
+    if first <= other_first and other_last <= last:
+        rows = list(attended(chosen, now))
+        return rows, [one for one in rows if other_first <= one.meeting.local_day <= other_last]
+    found = list(attended(other, now))
+    if other_first <= first and last <= other_last:
+        return [one for one in found if first <= one.meeting.local_day <= last], found
+    return list(attended(chosen, now)), found
 
 
 def presences_in(
@@ -71,7 +89,7 @@ def presences_in(
         stays = visits.get(meeting.pk, [])
         used = meeting.used_seconds if meeting.end_time else live(meeting, stays, now).used_seconds
         found = presences(meeting, stays, used, now, whole=whole)
-        yield meeting, [one for one in found if name is None or one.attendee.key == name]
+        yield meeting, [one for one in found if name is None or name_key(one.attendee.key) == name]
 
 
 @dataclass(slots=True)
@@ -150,7 +168,7 @@ def people(chosen: Filter, now: datetime) -> list[Person]:
     found = {key: _person(key, row) for key, row in added.attendees(chosen).items()}
     # The sort is of people, not of their meetings.
     for one in attended(replace(chosen, sort=""), now, running=True):
-        key = one.presence.attendee.key
+        key = name_key(one.presence.attendee.key)
         found.setdefault(key, Person(key)).add(one)
     rows = list(found.values())
     if chosen.q:

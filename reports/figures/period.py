@@ -5,12 +5,12 @@ from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
-from django.db.models import Min
+from django.db.models import Max, Min
 
 from reports import kept
 from reports.clockwork import midnight
 from reports.filter import Filter
-from reports.models import Meeting
+from reports.models import Meeting, TelephonyUsage
 
 PRESETS = ("7d", "30d", "90d", "12m", "month", "last-month", "year", "all")
 DEFAULT = "30d"
@@ -50,10 +50,34 @@ def span(chosen: Filter, now: datetime) -> tuple[date, date]:
     first, last = chosen.first, chosen.last
     if first is None or last is None:
         # A call may belong to another day than its meeting.
-        known = kept.known_days() or ()
+        known = _known_days(chosen)
         first = first or min([*known, here, last or here])
         last = last or max([*known, here, first])
     return first, last
+
+
+def _known_days(chosen: Filter) -> tuple[date, ...]:
+    """The first and the last day of the ledger, or of those of its rooms that may be seen; none where it is empty."""
+    if chosen.allowed_rooms is None:
+        return kept.known_days() or ()
+    seen = Filter(allowed_rooms=chosen.allowed_rooms)
+    ends = {"first": Min("local_day"), "last": Max("local_day")}
+    found = [
+        day
+        for rows in (Meeting.objects.matching(seen), TelephonyUsage.objects.matching(seen))
+        for day in rows.order_by().aggregate(**ends).values()
+        if day is not None
+    ]
+    return (min(found), max(found)) if found else ()
+
+
+def first_meeting(chosen: Filter) -> date | None:
+    """The local day of the first meeting of the ledger, or of those of its rooms that a filter may see."""
+    rows = Meeting.objects.all()
+    if chosen.allowed_rooms is not None:
+        rows = rows.matching(Filter(allowed_rooms=chosen.allowed_rooms))
+    first: date | None = rows.order_by().aggregate(first=Min("local_day"))["first"]
+    return first
 
 
 def bounds(chosen: Filter, now: datetime) -> tuple[datetime, datetime]:
@@ -85,5 +109,5 @@ def known_before(chosen: Filter, now: datetime) -> Filter | None:
     before = chosen.previous()
     if before is None or before.first is None:
         return None
-    begin = Meeting.objects.aggregate(first=Min("local_day"))["first"]
+    begin = first_meeting(chosen)
     return before if begin is not None and begin <= before.first else None

@@ -7,22 +7,22 @@ one, or one that nobody knows. One that begins and ends at one instant occupies 
 import json
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.db.models import Q
 
-from reports import courses, kept
-from reports.clockwork import DAY, days_between, midnight, opening
+from reports import courses, holding, kept
+from reports.clockwork import DAY, days_between, midnight, opening, runs
 from reports.courses import MICROSECOND, Begun, Course, Hour, Sums, Use, course_of
-from reports.figures.occupancy import runs
 from reports.figures.period import bounds, span, today
 from reports.filter import Filter
-from reports.models import KeptCourse, KeptLevel, Licence, Meeting, Room
+from reports.keptmodels import KeptCourse, KeptLevel
+from reports.models import Licence, Meeting, Room
 from reports.querysets import clock_hour
 
 CHUNK = 5000
@@ -175,18 +175,18 @@ def course(chosen: Filter, now: datetime) -> Run:
 def _swept(days: Sequence[date], long: Sequence[Use], now: datetime) -> Course:
     begin, end = edges_of(days)
     there = [use for use in long if use.start < end and (use.running or begin < use.end)]
-    return course_of(sorted([*kept.short_uses(begin, end), *there]), begin, end, now)
+    return course_of(sorted([*holding.short_uses(begin, end), *there]), begin, end, now)
 
 
 def _course_of_days(chosen: Filter, now: datetime) -> Days:
     first, last = span(chosen, now)
     begin, end = edges_of([first, last])
-    long = kept.long_uses(begin, end, now)
+    long = holding.long_uses(begin, end, now)
     here = today(now)
     apart = set(kept.not_kept(first, last))
     if here <= last:
         apart.update(days_between(max(first, here), last))
-    groups = kept.groups_of_rooms() if long else {}
+    groups = holding.groups_of_rooms() if long else {}
     covered: list[tuple[int, date, date]] = []
     for use in long:
         if use.start < use.end:
@@ -245,7 +245,7 @@ def _kept_sums(run: Days, *, every: bool) -> dict[int, Sums]:
             opened += sum((stop - start) // MICROSECOND for start, stop in opening(part[0], part[-1]))
         sums = {group: Sums() for group in {courses.ALL, *(added if every else ())}}
         names = ["seconds", "opening", "begun", "extra", "told", "longest"]
-        only = {} if every else {"size": courses.ALL}
+        only: dict[str, Any] = {} if every else {"size": courses.ALL}
         for row in kept.rows(KeptLevel, spans, names, apart=False, **only):
             group = row.get("size", courses.ALL)
             one = sums.setdefault(group, Sums())
@@ -260,7 +260,7 @@ def _kept_sums(run: Days, *, every: bool) -> dict[int, Sums]:
                 if row[name]:
                     counter[level] += row[name] * unit
             if row["longest"] is not None:
-                one.note(level, *kept.longest_of(row["longest"]))
+                one.note(level, *holding.longest_of(row["longest"]))
         for group, one in sums.items():
             # What is left had no other meeting than those that were there all day.
             for counter, length in ((one.lasted, lasted), (one.opened, opened)):
@@ -583,8 +583,8 @@ def _needless(run: Run, rooms: int) -> list[Begun]:
     # Of one instant the order is that of the uuids.
     last = named[:NAMED][-1:]
     asked = {pk: others for others, start, pk in named if (others, start) <= last[0][:2]}
-    rows = Meeting.objects.filter(pk__in=asked).values_list(*kept.USE)
-    found += [Begun(kept.use_of(row), asked[row[-1]]) for row in rows]
+    rows = Meeting.objects.filter(pk__in=asked).values_list(*holding.USE)
+    found += [Begun(holding.use_of(row), asked[row[-1]]) for row in rows]
     return sorted(found, key=lambda one: (one.others, one.use.start, one.use.uuid))[:NAMED]
 
 
@@ -611,17 +611,20 @@ class OfSize:
     asked: WhatIf
 
 
-def by_size(run: Run, pool: Size) -> list[OfSize]:
+def by_size(run: Run, pool: Size, allowed: Collection[str] | None = None) -> list[OfSize]:
     """The pool told apart by the seats of its rooms, smallest first; then rooms of unknown size, then temporary ones.
 
     A size counts only the meetings that were in rooms of that size. A meeting whose room is unknown is with the
-    unknown, or with the temporary ones where it is reported to be in an extra room.
+    unknown, or with the temporary ones where it is reported to be in an extra room. allowed: host_ids of the rooms
+    that may be seen; None is all.
     """
     groups: dict[int, int] = {}
     hosts: dict[int, list[str]] = {}
     for pk, host_id, seats, temporary in Room.objects.order_by("host_id").values_list(
         "pk", "host_id", "capacity", "temporary"
     ):
+        if allowed is not None and host_id not in allowed:
+            continue
         groups[pk] = courses.group_of_room(seats, temporary)
         hosts.setdefault(groups[pk], []).append(host_id)
     sums = _sums_by_size(run, groups)

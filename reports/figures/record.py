@@ -1,7 +1,7 @@
 """One meeting record among the others: those of the same number, those beside it in the room, and how it changed."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -27,11 +27,16 @@ class SameNumber:
     near: list[tuple[Meeting, Summary]]
 
 
-def same_number(meeting: Meeting, now: datetime) -> SameNumber:
-    """The other records of a meeting's number; none where it has no number."""
+def same_number(meeting: Meeting, now: datetime, allowed: Collection[str] | None = None) -> SameNumber:
+    """The other records of a meeting's number; none where it has no number.
+
+    allowed: host_ids of the rooms that may be seen; None is all.
+    """
     if not meeting.meeting_id:
         return SameNumber(0, [])
     others = Meeting.objects.filter(meeting_id=meeting.meeting_id).exclude(pk=meeting.pk)
+    if allowed is not None:
+        others = others.filter(room__host_id__in=sorted(allowed))
     later = Q(start_time__gt=meeting.start_time) | Q(start_time=meeting.start_time, pk__gt=meeting.pk)
     after = list(others.filter(later).order_by("start_time", "pk")[:NEAREST])
     before = list(others.exclude(later).order_by("-start_time", "-pk")[:NEAREST])
@@ -93,13 +98,17 @@ class Group:
     folded: bool
 
 
-def changes(meeting: Meeting) -> Changes:
-    """The newest changes of a meeting, and of those seen on one day while it ran, runs."""
+def changes(meeting: Meeting, allowed: Collection[str] | None = None) -> Changes:
+    """The newest changes of a meeting, and of those seen on one day while it ran, runs.
+
+    allowed: host_ids of the rooms that may be named; None is all.
+    """
     kept = list(meeting.changes.select_related("pull")[: MOST_CHANGES + 1])
     total = len(kept) if len(kept) <= MOST_CHANGES else meeting.changes.count()
     kept = kept[:MOST_CHANGES]
     ids = {value for change in kept for value in (change.before.get("room_id"), change.after.get("room_id")) if value}
-    rooms = {room.pk: str(room) for room in Room.objects.filter(pk__in=ids)} if ids else {}
+    found = Room.objects.filter(pk__in=ids) if ids else ()
+    rooms = {room.pk: str(room) for room in found if allowed is None or room.host_id in allowed}
     return Changes(total, grouped(kept), rooms)
 
 

@@ -75,6 +75,27 @@ def room_usage(chosen: Filter, now: datetime, *, calls: bool = True) -> list[Roo
     return in_order(rows, chosen.sort or ROOM_DEFAULT_SORT)
 
 
+def most_used(chosen: Filter, now: datetime, most: int) -> list[RoomUsage]:
+    """The known rooms that held a meeting, those used for longest first: what `room_usage` has of them, less calls.
+
+    All else is asked of these few alone.
+    """
+    found = {pk: totals for pk, totals in by_room(chosen, now, calls=False).items() if pk and totals.meetings}
+    told = [totals.used_seconds for totals in found.values() if totals.used_seconds is not None]
+    seconds = sorted(told, reverse=True)
+    # Of equals the name decides; rooms of which no meeting tells it come last.
+    least = seconds[most - 1] if len(seconds) >= most else None
+    near = [pk for pk, one in found.items() if least is None or (one.used_seconds or 0) >= least]
+    rooms = Room.objects.in_bulk(near)
+    occupied, opening = occupancy.utilisation(chosen, now, near)
+    rows = [
+        RoomUsage(rooms[pk], found[pk], occupied.get(pk, 0) / opening if opening else None)
+        for pk in near
+        if pk in rooms
+    ]
+    return in_order(rows, "-used_hours")[:most]
+
+
 def in_order(rows: list[RoomUsage], sort: str) -> list[RoomUsage]:
     """Rows by one column of ROOM_SORTS, `-` in front for descending; ties by name, unknown values last."""
     value: Any = ROOM_SORTS[sort.removeprefix("-")]

@@ -19,6 +19,7 @@ from reports.filter import Filter
 from reports.models import Meeting, Participant
 from reports.querysets import MeetingQuerySet, of_topic
 from reports.sums import SERIES_SUMS, FoldedTopic, newest
+from reports.text import REMOVED, name_key
 
 CHUNK = 500
 EVERY_SUMS = {name: SERIES_SUMS[name] for name in ("meetings", "tell_people", "newest", "least_number", "most_number")}
@@ -112,11 +113,15 @@ class Held(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Attendance:
-    """Who came to a series. held: its meetings, oldest first; members: its display names, in the filter's order."""
+    """Who came to a series. held: its meetings, oldest first; members: its display names, in the filter's order.
+
+    removed: how often somebody came whose name was removed since. Who of them is whom is not known any more.
+    """
 
     series: Series
     held: list[Held]
     members: list[Member]
+    removed: int = 0
 
     @property
     def regulars(self) -> int:
@@ -127,11 +132,14 @@ class Attendance:
     def mean_attendees(self) -> float | None:
         """Attendees a reported meeting."""
         reported = self.series.reported
-        return sum(member.attended for member in self.members) / reported if reported else None
+        came = sum(member.attended for member in self.members) + self.removed
+        return came / reported if reported else None
 
     @property
     def rate(self) -> float | None:
-        """Times that somebody was present ÷ (attendees of the series × its reported meetings)."""
+        """Times that somebody was present ÷ (attendees of the series × reported meetings); None where names went."""
+        if self.removed:
+            return None
         possible = len(self.members) * self.series.reported
         known = [member.present for member in self.members if member.present is not None]
         return sum(known) / possible if possible and known else None
@@ -250,8 +258,11 @@ def _of(series: Series, held: list[Held], chosen: Filter) -> Attendance:
     members: dict[str, Member] = {}
     for one in held:
         for key, presence in (one.present or {}).items():
+            key = name_key(key)
             members.setdefault(key, Member(key, reported)).add(presence, chosen.present)
-    return Attendance(series, held, members_in_order(list(members.values()), chosen.sort))
+    removed = members.pop(REMOVED, None)
+    known = members_in_order(list(members.values()), chosen.sort)
+    return Attendance(series, held, known, removed.attended if removed else 0)
 
 
 @dataclass(slots=True)
@@ -276,13 +287,14 @@ def briefs(series: Iterable[Series], chosen: Filter, now: datetime) -> Iterator[
             topic, _break, number = held.meeting.search.partition("\n")
             names = seen.get(number if chosen.by == "number" else topic, {})
             for name, presence in (held.present or {}).items():
-                one = names.setdefault(name, _Seen())
+                one = names.setdefault(name_key(name), _Seen())
                 is_present = presence.is_present(chosen.present)
                 one.attended += 1
                 one.used += is_present is not None
                 one.present += bool(is_present)
         for series_ in part:
-            yield _brief(series_, list(seen[series_.key].values()))
+            removed = seen[series_.key].pop(REMOVED, _Seen())
+            yield _brief(series_, list(seen[series_.key].values()), removed.attended)
 
 
 def _ended(series: list[Series], chosen: Filter) -> Iterable[tuple[str, str, int, int, int]]:
@@ -305,7 +317,7 @@ def _ended(series: list[Series], chosen: Filter) -> Iterable[tuple[str, str, int
     return found
 
 
-def _brief(series: Series, seen: Sequence[_Seen]) -> Brief:
+def _brief(series: Series, seen: Sequence[_Seen], removed: int) -> Brief:
     reported = series.reported
     known = [one.present for one in seen if one.used]
     possible = len(seen) * reported
@@ -313,8 +325,8 @@ def _brief(series: Series, seen: Sequence[_Seen]) -> Brief:
         series=series,
         attendees=len(seen),
         regulars=sum(present * 2 >= reported for present in known),
-        mean_attendees=sum(one.attended for one in seen) / reported if reported else None,
-        rate=sum(known) / possible if possible and known else None,
+        mean_attendees=(sum(one.attended for one in seen) + removed) / reported if reported else None,
+        rate=sum(known) / possible if possible and known and not removed else None,
     )
 
 

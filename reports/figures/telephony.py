@@ -10,7 +10,7 @@ from datetime import date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
-from django.db.models import F
+from django.db.models import F, Q, QuerySet
 
 from reports import kept
 from reports.figures import added
@@ -188,21 +188,64 @@ def some_calls(chosen: Filter, of_all: Calls, first: int, last: int) -> list[Tel
             # An index has them in this order; those without a price come after all of these.
             rows = priced.order_by("-total", *NEWEST)
     # Their ids are put in order first: what a page shows of them is much, and only a few are shown.
-    ids = list(rows.select_related(None).values_list("pk", flat=True)[first:last])
+    ids = _newest_ids(chosen, rows, first, last)
+    if ids is None:
+        ids = list(rows.select_related(None).values_list("pk", flat=True)[first:last])
     found = TelephonyUsage.objects.select_related("meeting", "meeting__room").in_bulk(ids)
     return [found[pk] for pk in ids if pk in found]
+
+
+NEAR = 500  # meetings whose ids a statement takes
+
+
+def _newest_ids(chosen: Filter, rows: TelephonyUsageQuerySet, first: int, last: int) -> list[int] | None:
+    """The ids of the calls from a place to another where that is quick; None where it is not.
+
+    Each of the newest meetings with a call has one at least: so many meetings as calls are enough, unless some of
+    their calls are of days before the period.
+    """
+    if chosen.sort or last > NEAR or not kept.serves(chosen) or not kept.holds_end(chosen):
+        return None
+    near = Meeting.objects.filter(calls__gt=0).order_by("-start_time", "-pk")
+    meetings = list(near.values_list("pk", flat=True)[:last])
+    of_these = rows.filter(meeting__in=meetings).select_related(None).values_list("pk", flat=True)
+    ids = list(of_these[first:last])
+    return ids if len(ids) == last - first else None
+
+
+FEW_CALLS = 3000  # are added up by meeting in no time
 
 
 def dearest_meetings(chosen: Filter, most: int) -> list[tuple[Meeting, Calls]]:
     """The meetings whose calls of the period cost most."""
     calls: TelephonyUsageQuerySet = TelephonyUsage.objects.matching(chosen).order_by()
-    if kept.serves(chosen) and kept.holds_all(chosen):
-        # All calls of each meeting count: what they cost together is kept with it.
-        dearest = Meeting.objects.filter(call_cost__gt=0).order_by("-call_cost", "-pk")
-        calls = calls.filter(meeting__in=list(dearest.values_list("pk", flat=True)[:most]))
-    rows = (
-        calls.filter(total__gt=0).values("meeting").annotate(**CALL_SUMS).order_by(F("cost").desc(), "-meeting")[:most]
-    )
-    found = list(rows)
+    rows = calls.filter(total__gt=0).values("meeting").annotate(**CALL_SUMS).order_by(F("cost").desc(), "-meeting")
+    many = kept.serves(chosen) and total(chosen).calls > FEW_CALLS
+    found: list[Any] = _dearest(rows, most) if many and not _any_credit() else list(rows[:most])
     meetings = Meeting.objects.select_related("room").in_bulk([row["meeting"] for row in found])
     return [(meetings[row["meeting"]], _calls(row)) for row in found if row["meeting"] in meetings]
+
+
+def _any_credit() -> bool:
+    """Whether any call has a price below zero: then a meeting's cost is no bound of what some of its calls cost."""
+    return TelephonyUsage.objects.filter(total__isnull=False, total__lt=0).exists()
+
+
+def _dearest(rows: "QuerySet[TelephonyUsage, Any]", most: int) -> list[Any]:
+    """The first of some sums of calls by meeting, in their order, out of the meetings by what all their calls cost.
+
+    In the period a meeting's calls cost at most that, as long as no price is below zero: once as many as are wanted
+    cost more than the next meeting altogether, none that follows is among them.
+    """
+    ways = Meeting.objects.filter(call_cost__gt=0).order_by("-call_cost", "-pk")
+    found: list[Any] = []
+    rest, size = ways, most
+    while part := list(rest.values_list("pk", "call_cost")[:size]):
+        found += rows.filter(meeting__in=[pk for pk, _cost in part])
+        found.sort(key=lambda row: (row["cost"], row["meeting"]), reverse=True)
+        pk, cost = part[-1]
+        if len(found) >= most and found[most - 1]["cost"] > (cost or 0):
+            break
+        # From where it stands, not from how many there were: what is pulled meanwhile would move a meeting into two.
+        rest, size = ways.filter(Q(call_cost__lt=cost) | Q(pk__lt=pk), call_cost__lte=cost), NEAR
+    return found[:most]

@@ -1,7 +1,6 @@
 """Meetings counted and added up: totals, days, and the rows of the meetings table."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
 from datetime import MAXYEAR, MINYEAR, UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -22,8 +21,7 @@ from reports.sums import CALL_SUMS, MEETING_SUMS
 CHUNK = 2000
 
 
-@dataclass(frozen=True, slots=True)
-class Totals:
+class Totals(NamedTuple):
     """Sums over a selection. Seconds and yuan.
 
     Meetings that do not tell a figure are left out of its sum. Where there are meetings and none of them
@@ -51,9 +49,8 @@ class Totals:
     def grown(self, growth: "Growth") -> "Totals":
         """With what running meetings add at a moment."""
         if growth.used_seconds is None:
-            return replace(self, open_seconds=self.open_seconds + growth.open_seconds)
-        return replace(
-            self,
+            return self._replace(open_seconds=self.open_seconds + growth.open_seconds)
+        return self._replace(
             open_seconds=self.open_seconds + growth.open_seconds,
             used_seconds=(self.used_seconds or 0) + growth.used_seconds,
             attendee_seconds=(self.attendee_seconds or 0) + (growth.attendee_seconds or 0),
@@ -76,11 +73,11 @@ def together(parts: Iterable[Totals]) -> Totals:
     # Where no call was made, a meeting that tells so is what is known.
     with_either = with_calls or with_meetings
     sums: dict[str, Any] = {}
-    for field in fields(Totals):
-        counting = with_either if field.name in OF_CALLS else with_meetings
-        known = [value for part in counting if (value := getattr(part, field.name)) is not None]
+    for place, name in enumerate(Totals._fields):
+        counting = with_either if name in OF_CALLS else with_meetings
+        known = [value for part in counting if (value := part[place]) is not None]
         if counting:
-            sums[field.name] = sum(known[1:], known[0]) if known else None
+            sums[name] = sum(known[1:], known[0]) if known else None
     return Totals(**sums)
 
 
@@ -94,35 +91,40 @@ class Growth(NamedTuple):
 
 def _totals(row: Mapping[str, Any] | None, calls: Mapping[str, Any] | None) -> Totals:
     """A row of MEETING_SUMS and one of CALL_SUMS as Totals."""
-    row, calls = row or {}, calls or {}
-    meetings, dials = row.get("meetings", 0), calls.get("dials", 0)
-
-    def told(name: str, by: str) -> int | None:
-        return None if meetings and not row[by] else row.get(name) or 0
-
-    no_calls_told = bool(meetings) and not row["tell_calls"] and not dials
-    cost = calls.get("cost")
-    return Totals(
-        meetings=meetings,
-        extra=told("extra", "tell_extra"),
-        empty=row.get("empty", 0),
-        solo=row.get("solo", 0),
-        unreported=row.get("unreported", 0),
-        running=row.get("running", 0),
-        booked_seconds=told("booked", "tell_booked"),
-        open_seconds=row.get("opened") or 0,
-        used_seconds=told("used", "tell_people"),
-        attendees=told("people", "tell_people"),
-        attendee_seconds=told("people_seconds", "tell_people"),
-        visits=told("stays", "tell_people"),
-        calls=None if no_calls_told else dials,
-        # Calls of which none has a length or a price: the sum is unknown.
-        call_seconds=None
-        if no_calls_told or (dials and calls["dial_seconds"] is None)
-        else calls.get("dial_seconds") or 0,
-        call_cost=None if no_calls_told or (dials and cost is None) else cost or Decimal("0.00"),
-        unpriced_calls=None if no_calls_told else calls.get("unpriced", 0),
+    if row is None and calls is None:
+        return Totals()
+    row, calls = row or _NO_MEETING, calls or _NO_CALL
+    meetings, dials = row["meetings"], calls["dials"]
+    # There are meetings, and none of them tells the figure: it is unknown.
+    no_people, no_booking, no_extra = (
+        bool(meetings) and not row[told] for told in ("tell_people", "tell_booked", "tell_extra")
     )
+    no_calls_told = bool(meetings) and not row["tell_calls"] and not dials
+    seconds, cost = calls["dial_seconds"], calls["cost"]
+    # By place: a page makes a thousand of them.
+    return Totals(
+        meetings,
+        None if no_extra else row["extra"] or 0,
+        row["empty"],
+        row["solo"],
+        row["unreported"],
+        row["running"],
+        None if no_booking else row["booked"] or 0,
+        row["opened"] or 0,
+        None if no_people else row["used"] or 0,
+        None if no_people else row["people"] or 0,
+        None if no_people else row["people_seconds"] or 0,
+        None if no_people else row["stays"] or 0,
+        None if no_calls_told else dials,
+        # Calls of which none has a length or a price: the sum is unknown.
+        None if no_calls_told or (dials and seconds is None) else seconds or 0,
+        None if no_calls_told or (dials and cost is None) else cost or Decimal("0.00"),
+        None if no_calls_told else calls["unpriced"],
+    )
+
+
+_NO_MEETING: Mapping[str, Any] = dict.fromkeys(MEETING_SUMS, 0)
+_NO_CALL: Mapping[str, Any] = {"dials": 0, "dial_seconds": None, "cost": None, "unpriced": 0}
 
 
 def live_summaries(meetings: Sequence[Meeting], now: datetime) -> dict[int, Summary]:
@@ -182,7 +184,7 @@ def by_room(chosen: Filter, now: datetime, *, calls: bool = True) -> dict[int | 
     if calls:
         return _grouped(chosen, now, "room_id", rows, added.calls_by_room(chosen, CALL_SUMS))
     found = _grouped(chosen, now, "room_id", rows, {})
-    return {room: replace(totals, **UNKNOWN_CALLS) for room, totals in found.items()}
+    return {room: totals._replace(**UNKNOWN_CALLS) for room, totals in found.items()}
 
 
 def days(chosen: Filter, now: datetime) -> list[tuple[date, Totals]]:

@@ -1,14 +1,21 @@
 """What our commands share: errors in one line, the last line of an import, a progress bar."""
 
+import signal
 import sys
+import threading
 from datetime import date
+from types import FrameType
 from typing import Any
 
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError, connection
 
+from reports import inuse
 from reports.models import Pull
+from reports.troubles import sentence as database_sentence
+
+__all__ = ["Bar", "LedgerCommand", "database_sentence", "day", "last_line", "stops_on_sigterm", "wrong"]
 
 WRONG_ARGUMENTS = 2
 
@@ -20,6 +27,8 @@ class LedgerCommand(BaseCommand):
 
     def execute(self, *args: Any, **options: Any) -> str | None:
         try:
+            if getattr(self, "_called_from_command_line", False):
+                inuse.share()
             if not connection.introspection.table_names():
                 # The first command on a new installation: there is nothing yet that could be lost.
                 call_command("migrate", verbosity=0, interactive=False)
@@ -28,24 +37,23 @@ class LedgerCommand(BaseCommand):
             if options.get("traceback"):
                 raise
             raise CommandError(database_sentence(error)) from None
+        except inuse.InUse as error:
+            raise CommandError(str(error)) from None
         except BrokenPipeError:
             # Whoever read the output has seen enough (`… | head`).
             sys.stdout = None
             raise SystemExit(0) from None
 
 
-def database_sentence(error: DatabaseError) -> str:
-    """A database error as a sentence that says what to do."""
-    text = " ".join(str(error).split())[:300]
-    if "no such table" in text or "does not exist" in text:
-        return "The database is of another version of Roomledger. Run: manage.py migrate"
-    if "locked" in text:
-        return "The database is locked by another process for too long. Try again in a moment."
-    if "readonly" in text or "unable to open" in text:
-        return f"The database cannot be written ({text}). Check the rights on DATA_DIR."
-    if "full" in text:
-        return f"The disk is full ({text}). Make room and try again; what was imported is safe."
-    return f"The database does not answer as it should: {text}. Check DATABASE_URL and that the server runs."
+def stops_on_sigterm() -> None:
+    """Have a request to end do what Ctrl-C does: leases are given back, and the record of the pull says so."""
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        signal.signal(number, signal.SIG_DFL)  # asked twice: at once
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, stop)
 
 
 def wrong(message: str) -> CommandError:

@@ -32,9 +32,7 @@ class Ahead(Generic[T]):
 
     def __next__(self) -> T:
         with self._changed:
-            if self._thread is None and not self._ended:
-                self._thread = threading.Thread(target=self._run, name="ahead", daemon=True)
-                self._thread.start()
+            self._start()
             while not self._waiting and not self._ended:
                 self._changed.wait()
             if self._waiting:
@@ -46,6 +44,19 @@ class Ahead(Generic[T]):
         if error is not None:
             raise error
         raise StopIteration
+
+    def wait(self, seconds: float) -> bool:
+        """Wait so long at most for the next item; whether it, or the end, is there."""
+        with self._changed:
+            self._start()
+            if not self._waiting and not self._ended:
+                self._changed.wait(seconds)
+            return bool(self._waiting) or self._ended
+
+    def _start(self) -> None:
+        if self._thread is None and not self._ended:
+            self._thread = threading.Thread(target=self._run, name="ahead", daemon=True)
+            self._thread.start()
 
     def peek(self) -> T | None:
         """What the next item is, if it is there already."""

@@ -24,6 +24,14 @@ class Transient(ProviderError):
 class Denied(ProviderError):
     """The key or the secret is wrong, or may not do this. Asking again is of no use until it is mended."""
 
+    # What the message ends with.
+    ADVICE = "Check UMEET_API_KEY and UMEET_API_SECRET."
+
+    @property
+    def refusal(self) -> str:
+        """The message without its advice, for whoever did not give the key by the environment."""
+        return self.message.removesuffix(self.ADVICE).rstrip()
+
 
 class Refused(ProviderError):
     """The provider says no for another reason, or the address is wrong. Asking again is of no use."""

@@ -15,7 +15,7 @@ from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from enum import StrEnum
 from functools import lru_cache
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from reports.provider.errors import BadPayload, Denied, ProviderError, Refused, Transient
@@ -177,32 +177,69 @@ def decode(body: bytes | str) -> Any:
     if not start:
         raise BadPayload("The answer is empty.")
     try:
-        return json.loads(text, parse_float=_decimal, parse_int=_integer, parse_constant=_constant)
+        try:
+            return _loads(text)
+        except RecursionError:
+            # One record of many may be to blame: the others are read all the same.
+            text = _pruned(text)
+            return _loads(text)
     except json.JSONDecodeError as error:
         cut = error.pos >= len(text.rstrip()) - 1
         reason = "it ends in the middle" if cut else error.msg
         raise BadPayload(
             f"The answer is not valid JSON: {reason} (line {error.lineno}, column {error.colno})."
         ) from None
-    except RecursionError:
-        raise BadPayload("The answer is nested too deeply to be read.") from None
 
 
-def _decimal(text: str) -> Decimal:
+def _loads(text: str) -> Any:
+    return json.loads(text, parse_float=_decimal, parse_int=_integer, parse_constant=NoNumber)
+
+
+DEEPEST = 60
+TOO_DEEP = '"(nested too deeply)"'
+STRING_OR_BRACKET = re.compile(r'"(?:[^"\\]|\\.)*+"|[\[\]{}]', re.DOTALL)
+
+
+def _pruned(text: str) -> str:
+    """JSON text with a word in place of whatever is nested deeper than DEEPEST."""
+    parts = []
+    depth = copied = 0
+    for token in STRING_OR_BRACKET.finditer(text):
+        if token[0] in "[{":
+            depth += 1
+            if depth == DEEPEST + 1:
+                parts += [text[copied : token.start()], TOO_DEEP]
+                copied = len(text)
+        elif token[0] in "]}":
+            if depth == DEEPEST + 1:
+                copied = token.end()
+            depth -= 1
+    return "".join([*parts, text[copied:]])
+
+
+@dataclass(frozen=True, slots=True)
+class NoNumber:
+    """NaN and Infinity, which some programs write and which is no JSON, or an exponent beyond all bounds.
+
+    No field takes it, and its record alone fails.
+    """
+
+    text: str
+
+    def __str__(self) -> str:
+        return self.text
+
+
+def _decimal(text: str) -> Decimal | NoNumber:
     try:
         return Decimal(text)
     except InvalidOperation:
-        # An exponent beyond all bounds: no field takes it, and its record alone shall fail.
-        return Decimal("Infinity")
+        return NoNumber(text)
 
 
 def _integer(text: str) -> int | Decimal:
     # Python itself refuses ints of more than some thousand digits; a Decimal holds them exactly.
     return int(text) if len(text) <= 400 else Decimal(text)
-
-
-def _constant(text: str) -> NoReturn:
-    raise BadPayload(f"The answer holds {text}, which is no JSON.")
 
 
 def _as_it_is(text: str) -> str:
@@ -586,10 +623,6 @@ def _room_totals(item: Any, place: str) -> RoomTotals:
 def _unreadable(item: Any, error: FieldError) -> Unreadable:
     known = item if isinstance(item, dict) else {}
     try:
-        raw = _json_text(item)
-    except (RecursionError, ValueError):
-        raw = '"(nested too deeply to be kept)"'
-    try:
         uuid = _identifier(known, ("uuid",), "uuid") or None
     except FieldError:
         uuid = None
@@ -599,7 +632,7 @@ def _unreadable(item: Any, error: FieldError) -> Unreadable:
         number = None
     start = known.get("start_time")
     return Unreadable(
-        raw=raw,
+        raw=_json_text(item),
         field=error.field,
         reason=clean_message(error.reason),
         uuid=uuid,
@@ -608,14 +641,20 @@ def _unreadable(item: Any, error: FieldError) -> Unreadable:
     )
 
 
-def _json_text(value: Any) -> str:
-    """A decoded value as ASCII JSON text. Unlike json.dumps it writes a Decimal as the number that was sent."""
+def _json_text(value: Any, depth: int = 0) -> str:
+    """A decoded value as ASCII JSON text. Unlike json.dumps it writes numbers as they were sent, even those that are
+    none, and a word in place of what is nested deeper than DEEPEST.
+    """
     match value:
+        case dict() | list() if depth >= DEEPEST:
+            return TOO_DEEP
         case dict():
-            pairs = (f"{json.dumps(str(key))}: {_json_text(item)}" for key, item in sorted(value.items()))
+            pairs = [f"{json.dumps(key)}: {_json_text(item, depth + 1)}" for key, item in sorted(value.items())]
             return f"{{{', '.join(pairs)}}}"
         case list():
-            return f"[{', '.join(map(_json_text, value))}]"
+            return f"[{', '.join([_json_text(item, depth + 1) for item in value])}]"
+        case NoNumber():
+            return value.text
         case Decimal() if value.is_finite():
             return str(value)
         case None | bool() | int() | float():
@@ -669,7 +708,8 @@ _WORDS = _Texts(lambda text: _scrub(text).strip())
 
 
 def _shown(value: Any) -> str:
-    text = str(value)
+    # Python's own text of a list has no end that is near enough.
+    text = _json_text(value) if isinstance(value, dict | list) else str(value)
     return f"'{_scrub(text[:60])}{'…' if len(text) > 60 else ''}'"
 
 
@@ -684,6 +724,8 @@ def _text(item: Mapping[str, Any], names: Iterable[str], field: str) -> str | No
         return None
     if isinstance(value, bool | dict | list):
         raise FieldError(field, f"is {_kind(value)}, not a text")
+    if isinstance(value, NoNumber):
+        raise FieldError(field, f"is {_shown(value)}, not a text")
     return _scrub(str(value))
 
 

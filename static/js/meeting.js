@@ -25,17 +25,4 @@
     }
     window.scrollTo({ top: page, behavior: "instant" });
   });
-
-  document.addEventListener("click", async (event) => {
-    const button = event.target.closest("[data-copy]");
-    if (!button) return;
-    const source = document.getElementById(button.dataset.copy);
-    try {
-      await navigator.clipboard.writeText(source.textContent);
-      button.textContent = button.dataset.copied;
-    } catch {
-      // Without the clipboard (plain HTTP) the text is at least selected, ready to be copied.
-      window.getSelection().selectAllChildren(source);
-    }
-  });
 })();

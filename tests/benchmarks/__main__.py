@@ -62,7 +62,7 @@ def main() -> int:
     from django.core.management import call_command
     from django.db import connection
 
-    from reports import kept
+    from reports import folding
     from reports.exports import TABLES
     from reports.models import Meeting
     from tests.benchmarks import data, dumps, ingest, pages, readers
@@ -83,18 +83,17 @@ def main() -> int:
     else:
         print(f"{connection.vendor}: {Meeting.objects.count()} meetings are there")
     began = time.perf_counter()
-    if days := kept.fold():
+    if days := folding.fold():
         print(f"the sums of {days} days made in {time.perf_counter() - began:.0f} s")
     if chosen.only in (None, "pages"):
+        heads = ("again", "p95", "anew", "p95", "anew above empty", "kB")
+        print(f"\n{'ms of a page that is asked again, and anew':<58}" + "".join(f"{head:>9}" for head in heads))
         floor = None
-        print(f"\n{'page':<58}{'median ms':>10}{'p95 ms':>9}{'above empty':>13}{'kB':>8}")
         for one in pages.pages(chosen.turns):
             floor = floor or one
-            above = (one.p95 - floor.median) * 1000
-            print(
-                f"{one.what:<58}{one.median * 1000:>10.1f}{one.p95 * 1000:>9.1f}{above:>13.1f}{one.size / 1000:>8.0f}"
-            )
-            sys.stdout.flush()
+            told = (one.median, one.p95, one.anew, one.anew_p95, one.anew_p95 - floor.anew)
+            numbers = "".join(f"{seconds * 1000:>9.1f}" for seconds in told)
+            print(f"{one.what:<58}{numbers}{one.size / 1000:>9.0f}", flush=True)
     if chosen.only in (None, "csv"):
         print(
             f"\n{'CSV':<16}{'first byte ms':>14}{'first row ms':>13}{'whole s':>9}{'bare tool s':>13}{'ratio':>7}"

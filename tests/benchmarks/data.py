@@ -9,7 +9,7 @@ from typing import Any
 
 from django.db import connection, transaction
 
-from reports import bulk, importer, search
+from reports import bulk, importer, privacy, search
 from reports.models import Meeting, Participant, Pull, Room, TelephonyUsage
 from reports.provider.payloads import Call, MeetingRecord, Shape, Visit
 
@@ -116,6 +116,7 @@ def fill(size: Size, last: date, now: datetime) -> dict[str, int]:
     )
     pull = Pull.objects.create(source=Pull.Kind.LOAD, started_at=now, ended_at=now, state=Pull.State.DONE)
     book = importer.RoomBook()
+    veil = privacy.Veil(now)
     counts = {"rooms": size.rooms, "meetings": 0, "visits": 0, "calls": 0}
     stream = records(size, last)
     names: tuple[str, ...] = ()
@@ -127,7 +128,7 @@ def fill(size: Size, last: date, now: datetime) -> dict[str, int]:
         for record in stream:
             pk += 1
             here, phones = importer.canonical_visits(record.visits), importer.canonical_calls(record.calls)
-            meeting = {"id": pk, **importer._fresh(record, here, phones, book, pull, now)}
+            meeting = {"id": pk, **importer._fresh(record, here, phones, book, pull, now, veil)}
             names = names or tuple(meeting)
             meetings.append([*meeting.values()])
             visits += importer._visit_rows(pk, here or (), record.start_time, record.end_time)

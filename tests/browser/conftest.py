@@ -82,7 +82,7 @@ def company(transactional_db, settings):
 
 def settled(page: Page) -> None:
     """Wait until no request runs, no swap is half done and the charts are drawn."""
-    page.wait_for_load_state("networkidle")
+    page.wait_for_load_state("load")
     expect(page.locator("#results[aria-busy]")).to_have_count(0)
     # What was swapped in settles a moment after it is there and after the address has changed; only then
     # are the new charts drawn and those of the canvases that left the page let go.

@@ -9,8 +9,9 @@ from django.urls import reverse
 from django.utils import timezone
 from playwright.sync_api import Page, expect
 
-from dashboard import mailing
-from dashboard.models import Budget, BudgetNotice, MailReport, Posted, SavedView
+from dashboard import audit, mailing, tokens
+from dashboard.models import AuditEntry, Budget, BudgetNotice, MailReport, Posted, SavedView
+from dashboard.pages.audit import DETAILS
 from reports import schedule
 from reports.models import (
     Meeting,
@@ -27,7 +28,7 @@ from tests.support import SHANGHAI, call, meeting, new_pull, take, visit
 
 PASSWORD = "a long password"
 # What is the same in every language: names of products, of formats and of zones.
-SAME_EVERYWHERE = {"Roomledger", "CSV", "Excel", "JavaScript", "Asia", "Shanghai", "English"}
+SAME_EVERYWHERE = {"Roomledger", "CSV", "JSON", "Excel", "JavaScript", "Asia", "Shanghai", "English"}
 # Every text and every attribute that is read, but for keys, code, what is marked as of another language, and
 # the links of CSV tables, which are named as the file is.
 READ = """() => {
@@ -222,7 +223,9 @@ def pages(first: Meeting) -> list[str]:
         "/meetings/?q=没有这个会议",
         "/data/?q=999",
         f"/reconciliation/?from={timezone.localdate():%Y-%m}-01&to={timezone.localdate()}&room=10001",
-        *(reverse(name) for name in ("budgets", "new-budget", "views", "mail")),
+        *(reverse(name) for name in ("budgets", "new-budget", "views", "mail", "audit", "tokens")),
+        "/audit/?period=all&account=-&action=csv",
+        reverse("erase-name", args=[name]),
         *(reverse("budget", args=[pk]) for pk in Budget.objects.values_list("pk", flat=True)),
         "/mail/new/?path=/telephony/&query=type%3D-",
         *(reverse("edit-mail", args=[pk]) for pk in MailReport.objects.values_list("pk", flat=True)),
@@ -230,7 +233,21 @@ def pages(first: Meeting) -> list[str]:
 
 
 def keep_some(user) -> None:
-    """Views, mail reports and budgets in every state."""
+    """Views, mail reports and budgets in every state, tokens, and an entry of each kind of deed."""
+    told = {"shared": True, "page": "/meetings/", "filter": "period=90d&state=empty&calls=1", "by": "session"}
+    for code, _label in AuditEntry.Action.choices:
+        audit.note(user, code, "甲", changes={"is_active": [True, False], "label": ["", "乙"]}, renewed=True, **told)
+    audit.note(
+        None,
+        "csv",
+        "meetings",
+        **dict.fromkeys((*(DETAILS.keys() - {"permissions_added"}), "cut"), 1),
+        permissions_added=["Can see telephone numbers in full"],
+    )
+    tokens.make(user, "丙", None, timezone.now())
+    tokens.make(user, "丁", timezone.now(), timezone.now())
+    # What a token begins with is of no language.
+    AuditEntry._base_manager.filter(action="token-made").update(details={})
     for name, path, query in (("甲", "/meetings/", "state=empty"), ("乙", "/rooms/10001/", "period=7d")):
         SavedView.objects.create(owner=user, name=name, path=path, query=query, shared=name == "乙")
         values = {"owner": user, "name": name, "path": path, "query": query, "active": name == "甲"}

@@ -74,11 +74,13 @@ def test_every_filter_of_every_page_swaps_to_what_its_address_shows(site: Page):
         site.goto(f"{site.root}{path}?period=7d")
         site.evaluate("window.stayed = true")
 
-        def swapped(part: str, path: str = path, drawn: set[int] = drawn) -> None:
+        def swapped(part: str, path: str = path, drawn: set[int] = drawn, again: bool = False) -> None:
             site.wait_for_url(f"**{part}*")
             settled(site)
             assert site.evaluate("window.stayed") is True, (path, part)
             assert charts(site) in drawn | {0}, (path, part)
+            if not again:
+                return
             now = shown(site)
             # A page of its own, as another reader opens it from the address.
             other = site.context.new_page()
@@ -90,7 +92,7 @@ def test_every_filter_of_every_page_swaps_to_what_its_address_shows(site: Page):
         expect(site).not_to_have_url(re.compile("7d"))
         swapped("")
         site.locator("select[name=state]").select_option("solo")
-        swapped("state=solo")
+        swapped("state=solo", again=True)
         site.locator("select[name=state]").select_option("")
         expect(site).not_to_have_url(re.compile("state"))
         site.locator("select[name=calls]").select_option("1")
@@ -99,7 +101,7 @@ def test_every_filter_of_every_page_swaps_to_what_its_address_shows(site: Page):
         swapped("extra=0")
         site.locator("#filter-q").fill("会")
         site.keyboard.press("Enter")
-        swapped("q=%E4%BC%9A")
+        swapped("q=%E4%BC%9A", again=True)
         if site.locator("#filter-rooms").count():
             site.locator("#filter-rooms > summary").click()
             site.locator(f"input[name=room][value='{room.host_id}']").check()
@@ -112,7 +114,7 @@ def test_every_filter_of_every_page_swaps_to_what_its_address_shows(site: Page):
         site.wait_for_url(f"**from={day}*")
         settled(site)
         site.locator("#filter-to").fill(day.isoformat())
-        swapped(f"to={day}")
+        swapped(f"to={day}", again=True)
         for chip in range(site.locator(".chips a").count(), 0, -1):
             site.locator(".chips a").first.click()
             expect(site.locator(".chips a")).to_have_count(chip - 1)

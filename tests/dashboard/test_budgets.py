@@ -8,7 +8,7 @@ import pytest
 from django.db import connection
 from django.utils import translation
 
-from dashboard import budgets, mailing
+from dashboard import budgets, mailing, notices
 from dashboard.models import Budget, BudgetNotice, Posted
 from reports import leases
 from reports.models import Room, TelephonyUsage
@@ -199,7 +199,7 @@ def test_a_mail_that_waits_too_long_is_given_up_until_somebody_says_so(post):
     post.answers = {"DATA": "451 busy"}
     budgets.check(NOW)
     post.answers = {}
-    late = NOW + budgets.GIVE_UP
+    late = NOW + notices.GIVE_UP
     assert budgets.check(late) == 0
     assert budgets.send_again(BudgetNotice.objects.get(), late) is True
     assert budgets.check(late) == 1

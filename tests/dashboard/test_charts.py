@@ -49,7 +49,7 @@ def check(chart, urls):
 
 
 def test_meetings_a_day():
-    chart = charts.meetings_a_day(PAIRS, [], CHOSEN, "/meetings/", "/days.csv")
+    chart = charts.meetings_a_day(charts.bars(PAIRS, []), CHOSEN, "/meetings/", "/days.csv")
     check(chart, chart.data["links"])
     assert chart.data["labels"] == ["2026-03-08", "2026-03-09", "2026-03-10"]
     assert [one["data"] for one in chart.data["datasets"]] == [[3, 0, 3], [2, 0, None]]
@@ -66,18 +66,18 @@ def test_meetings_a_day():
 
 def test_the_previous_period_is_a_line_beside_the_bars():
     before = [(day - timedelta(days=3), Totals(meetings=9, used_seconds=None)) for day in DAYS]
-    chart = charts.meetings_a_day(PAIRS, before, CHOSEN, "/", "")
+    chart = charts.meetings_a_day(charts.bars(PAIRS, before), CHOSEN, "/", "")
     check(chart, chart.data["links"])
     assert (chart.data["datasets"][2]["data"], chart.data["datasets"][2]["kind"]) == ([9, 9, 9], "line")
     assert columns(chart)[3] == ["9", "9", "9"]
-    chart = charts.used_hours_a_day(PAIRS, before, CHOSEN, "/", "")
+    chart = charts.used_hours_a_day(charts.bars(PAIRS, before), CHOSEN, "/", "")
     check(chart, chart.data["links"])
     assert chart.data["datasets"][1]["data"] == [None, None, None]
     assert columns(chart)[1] == ["–", "–", "–"]
 
 
 def test_used_hours_a_day_leave_open_what_is_unknown():
-    chart = charts.used_hours_a_day(PAIRS, [], CHOSEN, "/", "")
+    chart = charts.used_hours_a_day(charts.bars(PAIRS, []), CHOSEN, "/", "")
     check(chart, chart.data["links"])
     assert chart.data["datasets"][0]["data"] == [1.5, 0.0, None]
     assert columns(chart) == [["1.50", "0.00", "–"]]
@@ -85,7 +85,8 @@ def test_used_hours_a_day_leave_open_what_is_unknown():
 
 @given(st.none() | st.integers(0, 10**7) | st.integers(0, 10**5).map(lambda number: number * 18))
 def test_a_bar_its_table_and_the_csv_round_alike(seconds):
-    chart = charts.used_hours_a_day([(DAYS[0], Totals(meetings=1, used_seconds=seconds))], [], CHOSEN, "/", "")
+    drawn = charts.bars([(DAYS[0], Totals(meetings=1, used_seconds=seconds))], [])
+    chart = charts.used_hours_a_day(drawn, CHOSEN, "/", "")
     value, written = chart.data["datasets"][0]["data"][0], csvtable.hours(seconds)
     assert ("" if value is None else f"{value:.2f}") == written
     assert chart.table_rows[0][1].replace(",", "") == (written or "–")
@@ -162,7 +163,7 @@ def test_a_bar_of_a_long_period_is_a_week_or_a_month_and_nothing_is_lost(count, 
     if step == "week":
         assert {one.first.weekday() for one in found[1:]} == {0}
     for make in (charts.meetings_a_day, charts.used_hours_a_day):
-        chart = make(days, before, CHOSEN, "/meetings/", "")
+        chart = make(charts.bars(days, before), CHOSEN, "/meetings/", "")
         check(chart, chart.data["links"])
         assert step in chart.title
         assert query(chart.data["links"][-1])["to"] == [days[-1][0].isoformat()]
@@ -207,7 +208,7 @@ def test_a_day_with_nothing_but_calls_tells_nothing_of_meetings():
     )
     called = Totals(calls=3, call_seconds=None, call_cost=Decimal("0.60"), unpriced_calls=1)
     both = usage.together([called, silent, Totals()])
-    assert both == replace(silent, calls=3, call_seconds=None, call_cost=Decimal("0.60"), unpriced_calls=1)
+    assert both == silent._replace(calls=3, call_seconds=None, call_cost=Decimal("0.60"), unpriced_calls=1)
     # Nor does one without calls know how long the others' were.
     assert usage.together([called, Totals(meetings=1)]).call_seconds is None
     assert usage.together([silent, Totals(meetings=1)]).calls == 0

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from dashboard import filters
 from reports.figures import period
 from reports.filter import STATES, Filter
+from reports.models import Pull
 
 TODAY = date(2026, 3, 31)
 PATH = "/meetings/"
@@ -384,3 +385,11 @@ def test_the_account_menu_and_the_fold_need_no_javascript(admin):
     assert re.search(r'<details class="[^"]*account', html)
     assert re.search(r'<details id="filter-fold"', html)
     assert "data-bs-toggle" not in html
+
+
+def test_a_pull_of_this_minute_was_just_now(viewer):
+    ended = timezone.now() - timedelta(seconds=20)
+    Pull.objects.create(source="dates", started_at=ended, ended_at=ended, state="done")
+    assert "Last pull just now" in viewer.get("/data/freshness/").content.decode()
+    Pull.objects.update(ended_at=ended - timedelta(minutes=3))
+    assert "Last pull 3\xa0minutes ago" in viewer.get("/data/freshness/").content.decode()

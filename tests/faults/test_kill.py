@@ -32,7 +32,7 @@ def test_killed_at_random_moments_the_ledger_is_as_if_undisturbed(installation, 
             process = worker(environment)
             with ended(process):
                 send(environment, "reports.tasks.pull_recent_days")
-                assert wait_for(lambda: len(api.calls) > before + 1, 60), "the worker asks for nothing"  # noqa: B023
+                assert wait_for(lambda: len(api.calls) > before + 1, 180), "the worker asks for nothing"  # noqa: B023
                 time.sleep(draw.uniform(0, 1.5))
                 assert process.poll() is None
                 kill(process)

@@ -273,7 +273,9 @@ class Oracle:
     def span(self, asked: Question) -> tuple[date, date]:
         """The days of a question; an open side ends where the ledger does, or today."""
         today = self.local(self.now).date()
-        known = [today, *(met.day for met in self.all), *(call.day for met in self.all for call in met.calls or ())]
+        # Who sees some rooms is not told how far the ledger reaches beyond them.
+        seen = [met for met in self.all if asked.allowed_rooms is None or met.told.host_id in asked.allowed_rooms]
+        known = [today, *(met.day for met in seen), *(call.day for met in seen for call in met.calls or ())]
         first = asked.first or min([*known, asked.last or today])
         last = asked.last or max([*known, first])
         return first, last

@@ -22,7 +22,7 @@ import pytest
 from django.db import transaction
 from django.test import override_settings
 
-from reports import exports, importer, kept
+from reports import exports, folding, importer
 from reports.figures import occupancy, people, room_usage, telephony, usage
 from reports.filter import Filter
 from reports.models import Meeting, Pull, Room
@@ -70,11 +70,11 @@ def _import(world: World) -> int:
     fold_after = (None, len(world.answers) // 2, len(world.answers))[world.seed % 3]
     for number, answer in enumerate(world.answers):
         if number == fold_after:
-            kept.fold()
+            folding.fold()
         page = read_answer(decode(answer), ZoneInfo(world.provider_zone))
         rejected += importer.import_page(page.records, pull, world.now).rejected
     if fold_after == len(world.answers):
-        kept.fold()
+        folding.fold()
     return rejected
 
 
@@ -141,7 +141,7 @@ Triple = tuple[str, Any, Any]
 def _figures(oracle: Oracle, asked: Question, chosen: Filter, now: datetime) -> Iterator[Triple]:
     """Name, what the oracle says, what the product says."""
     hosts = dict(Room.objects.values_list("pk", "host_id")) | {None: ""}
-    yield "totals", asdict(oracle.totals(asked)), asdict(usage.totals(chosen, now))
+    yield "totals", asdict(oracle.totals(asked)), usage.totals(chosen, now)._asdict()
     yield "days", _plain(oracle.by_day(asked)), _plain(usage.days(chosen, now))
     yield "peaks", oracle.peaks(asked), occupancy.peaks(chosen, now)
     yield "peak", oracle.peak(asked), occupancy.peak(chosen, now)
@@ -158,13 +158,13 @@ def _figures(oracle: Oracle, asked: Question, chosen: Filter, now: datetime) -> 
         days = asked.last - asked.first + timedelta(days=1)
         earlier = replace(asked, first=asked.first - days, last=asked.last - days)
         assert before is not None
-        yield "previous period", asdict(oracle.totals(earlier)), asdict(usage.totals(before, now))
+        yield "previous period", asdict(oracle.totals(earlier)), usage.totals(before, now)._asdict()
     else:
         yield "previous period", None, before
 
 
 def _plain(days: Any) -> list[tuple[Any, dict[str, Any]]]:
-    return [(day, asdict(sums)) for day, sums in days]
+    return [(day, sums._asdict() if isinstance(sums, tuple) else asdict(sums)) for day, sums in days]
 
 
 def _rooms(oracle: Oracle, asked: Question, chosen: Filter, now: datetime) -> Iterator[Triple]:
@@ -172,7 +172,7 @@ def _rooms(oracle: Oracle, asked: Question, chosen: Filter, now: datetime) -> It
         host: (asdict(sums), share and float(share)) for host, (sums, share) in oracle.room_usage(asked).items()
     }
     rows = room_usage.room_usage(chosen, now)
-    yield "rooms", expected, {row.host_id: (asdict(row.totals), row.utilisation) for row in rows}
+    yield "rooms", expected, {row.host_id: (row.totals._asdict(), row.utilisation) for row in rows}
     yield "each room once", len(expected), len(rows)
 
 

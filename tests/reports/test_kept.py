@@ -10,12 +10,13 @@ from django.test.utils import CaptureQueriesContext
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from reports import kept, maintenance
+from reports import folding, kept, maintenance
 from reports.figures import booking, occupancy, telephony, usage
 from reports.figures.people import people
 from reports.figures.room_usage import room_usage
 from reports.filter import Filter
-from reports.models import KeptPeople, KeptTotals, Ledger, Meeting, Room, Stretch, TelephonyUsage, Touched
+from reports.keptmodels import KeptPeople, KeptTotals, Stretch, Touched
+from reports.models import Ledger, Meeting, Room, TelephonyUsage
 from tests.support import NOW, call, meeting, take, visit
 
 pytestmark = pytest.mark.django_db
@@ -34,7 +35,7 @@ def sums() -> dict[str, list[tuple[Any, ...]]]:
 
 
 def rebuilt() -> dict[str, list[tuple[Any, ...]]]:
-    kept.rebuild()
+    folding.rebuild()
     return sums()
 
 
@@ -79,14 +80,14 @@ def test_what_is_kept_is_what_a_rebuild_makes_whatever_came(db, settings, steps)
         model.objects.all().delete()
     for step in steps:
         if step == "fold":
-            kept.fold()
+            folding.fold()
         elif step == "days":
-            kept.fold(stretches=False)
+            folding.fold(stretches=False)
         elif step == "prune":
             maintenance.prune(NOW)
         else:
             take(step)
-    kept.fold()
+    folding.fold()
     found = sums()
     assert not Touched.objects.exists()
     assert rebuilt() == found
@@ -94,7 +95,7 @@ def test_what_is_kept_is_what_a_rebuild_makes_whatever_came(db, settings, steps)
 
 def test_a_stretch_is_kept_of_every_third_month_and_year_that_has_a_row():
     take(on("2026-01-10", "a"), on("2026-01-11", "b"), on("2026-02-28", "c"), on("2025-12-31", "d"))
-    kept.fold()
+    folding.fold()
     codes = list(Stretch.objects.order_by("code").values_list("code", flat=True))
     thirds = [120251221, 120260101, 120260111, 120260221]
     assert codes == [*thirds, 220251201, 220260101, 220260201, 320250101, 320260101]
@@ -116,7 +117,7 @@ def test_a_stretch_is_kept_of_every_third_month_and_year_that_has_a_row():
 def test_a_period_is_made_up_of_the_fewest_stretches(first, last, spans):
     take(*(on(f"2026-01-{day:02}", f"a{day}") for day in range(1, 32)))
     take(on("2025-12-30", "b"), *(on(f"2026-02-{day:02}", f"c{day}") for day in range(1, 29)))
-    kept.fold()
+    folding.fold()
     found = kept.cover(first and date.fromisoformat(first), last and date.fromisoformat(last))
     assert list(found.spans) == [span if isinstance(span, tuple) else (span, span) for span in spans]
     assert not found.asked
@@ -124,13 +125,13 @@ def test_a_period_is_made_up_of_the_fewest_stretches(first, last, spans):
 
 def test_a_touched_day_is_asked_of_the_rows_until_it_is_folded():
     take(*(on(f"2026-01-{day:02}", f"a{day}") for day in range(1, 32)))
-    kept.fold()
+    folding.fold()
     take(on("2026-01-15", "late"))
     cover = kept.cover(date(2026, 1, 1), date(2026, 1, 31))
     assert cover.asked == [(date(2026, 1, 15), date(2026, 1, 15))]
     assert [span[0] for span in cover.spans] == [120260101, 20260111, 20260116, 120260121]
     assert usage.totals(ANYWHEN, NOW).meetings == 32
-    kept.fold()
+    folding.fold()
     assert kept.cover(date(2026, 1, 1), date(2026, 1, 31)).spans == [(320260101, 320260101)]
     assert usage.totals(ANYWHEN, NOW).meetings == 32
 
@@ -148,24 +149,24 @@ def test_a_touched_day_is_asked_of_the_rows_until_it_is_folded():
 )
 def test_no_way_of_writing_forgets_to_touch_the_day(write):
     take(on("2026-01-05", "a1"), on("2026-01-06", "a2"))
-    kept.fold()
+    folding.fold()
     write()
     assert kept.not_kept(date(2026, 1, 1), date(2026, 1, 31)) == {date(2026, 1, 5)}
 
 
 def test_a_meeting_over_midnight_touches_the_day_it_reaches_into():
     take(on("2026-01-04", "a"), on("2026-01-06", "b"))
-    kept.fold()
+    folding.fold()
     take(meeting(uuid="night", start_time="2026-01-04 23:00:00", end_time="2026-01-05 01:00:00"))
     assert kept.not_kept(date(2026, 1, 1), date(2026, 1, 31)) == {date(2026, 1, 4), date(2026, 1, 5)}
-    kept.fold()
+    folding.fold()
     assert dict(occupancy.peaks(ANYWHEN, NOW))[date(2026, 1, 5)] == 1
 
 
 @pytest.mark.parametrize("rule", ["TIME_ZONE", "OPENING_HOURS"])
 def test_sums_made_by_other_rules_are_not_used(settings, rule):
     take(on("2026-01-05", "a"))
-    kept.fold()
+    folding.fold()
     if rule == "TIME_ZONE":
         settings.TIME_ZONE = "Europe/Berlin"
     else:
@@ -173,7 +174,7 @@ def test_sums_made_by_other_rules_are_not_used(settings, rule):
     cover = kept.cover(None, None)
     assert not cover.spans
     assert cover.asked[0][0] == date(2026, 1, 5)
-    kept.rebuild()
+    folding.rebuild()
     assert not kept.cover(None, None).asked
 
 
@@ -182,7 +183,7 @@ def test_running_and_long_meetings_are_added_when_asked():
     take(meeting(uuid="long", start_time="2026-02-27 12:00:00", end_time="2026-03-03 12:00:00", host_id="HOST-2"))
     figures = (usage.totals, usage.days, usage.by_room, occupancy.peaks, occupancy.utilisation, occupancy.hours)
     asked = [figure(ANYWHEN, NOW) for figure in figures]
-    kept.fold()
+    folding.fold()
     assert [figure(ANYWHEN, NOW) for figure in figures] == asked
     later = NOW + timedelta(days=3)
     kept_later = [figure(ANYWHEN, later) for figure in figures]
@@ -192,7 +193,7 @@ def test_running_and_long_meetings_are_added_when_asked():
 
 def test_no_figure_over_years_reads_the_meetings():
     take(*(on(f"2026-01-{day:02}", f"a{day}") for day in range(1, 32)))
-    kept.fold()
+    folding.fold()
     with CaptureQueriesContext(connection) as queries:
         usage.days(ANYWHEN, NOW)
         occupancy.peaks(ANYWHEN, NOW)
@@ -223,5 +224,5 @@ def test_an_older_ledger_is_asked_of_its_rows_until_it_is_first_folded(ledger):
     assert [figure(Filter(), NOW) for figure in figures] == asked
     assert asked[0].meetings == 2
     assert kept.waiting() > 0
-    kept.fold()
+    folding.fold()
     assert KeptTotals.objects.filter(stretch=kept.code(date(2026, 1, 5))).exists()

@@ -246,7 +246,7 @@ def test_an_api_that_does_not_tell_the_licence_takes_nothing_from_the_rooms(
     assert words in pull.error
     assert licences() == []
     # Nothing waits, nothing is refused, nothing stands on every page.
-    assert coverage.problem() == ""
+    assert coverage.problem(clock()) == ""
     assert Source.objects.get(name="rooms").failures == 0
     assert not Source.objects.exclude(refused_at=None).exists()
     assert not schedule.rooms_are_due(clock())
@@ -327,7 +327,7 @@ def test_a_fault_ends_as_designed_and_leaves_no_trace_after_it(fault, api, clien
     for pull in everything(client, clock):
         assert pull.state == "done"
     assert ledger() == undisturbed
-    assert coverage.problem() == ""
+    assert coverage.problem(clock()) == ""
     assert not Pull.objects.filter(ended_at=None).exists()
 
 

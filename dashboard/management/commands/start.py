@@ -9,7 +9,7 @@ from dashboard import launcher
 
 
 class Command(BaseCommand):
-    help = "Migrate, make the first administrator, and run the site and the worker until Ctrl-C."
+    help = "Migrate, print the set-up link if there is no administrator, and run the site and the worker until Ctrl-C."
     requires_system_checks: Any = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:

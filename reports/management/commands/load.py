@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 from django.conf import settings
 from django.core.management.base import CommandError
 
-from reports import importer, kept, leases, pulling
-from reports.management.base import LedgerCommand, last_line
+from reports import folding, importer, leases, pulling
+from reports.management.base import LedgerCommand, last_line, stops_on_sigterm
 from reports.models import Pull
 from reports.provider.errors import ProviderError
 from reports.provider.payloads import decode, read_answer
@@ -22,6 +22,7 @@ class Command(LedgerCommand):
         parser.add_argument("files", nargs="+", metavar="FILE")
 
     def handle(self, *, files: list[str], **options: Any) -> None:
+        stops_on_sigterm()
         zone = ZoneInfo(settings.UMEET_TIME_ZONE)
         pull = Pull.objects.create(
             source=Pull.Kind.LOAD,
@@ -48,7 +49,7 @@ class Command(LedgerCommand):
                 state=Pull.State.FAILED if problems else Pull.State.DONE,
                 error=" ".join(problems)[:2000],
             )
-        kept.fold()
+        folding.fold()
         pull.refresh_from_db()
         self.stdout.write(last_line([pull]))
         if pull.rejected:

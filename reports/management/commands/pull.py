@@ -6,8 +6,8 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import CommandError
 
-from reports import pulling, schedule
-from reports.management.base import Bar, LedgerCommand, day, last_line, wrong
+from reports import events, pulling, schedule
+from reports.management.base import Bar, LedgerCommand, day, last_line, stops_on_sigterm, wrong
 from reports.models import Pull
 from reports.text import read_numbers
 
@@ -41,6 +41,11 @@ class Command(LedgerCommand):
         except (pulling.NotConfigured, ValueError) as error:
             raise CommandError(str(error)) from None
 
+        stops_on_sigterm()
+        asked: dict[str, Any] = {"numbers": wanted.found} if wanted.found else {}
+        asked |= {"from": str(days[0]), "to": str(days[1])} if days else {}
+        asked |= {"rooms": True} if rooms else {}
+        events.tell("pull-started", by="command", **asked)
         everything = not (wanted.found or days or rooms)
         bar = Bar(self.stderr)
         pulls: list[Pull | None] = []

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from reports import kept
+from reports import folding, verification
 from reports.management.base import LedgerCommand
 
 
@@ -10,4 +10,5 @@ class Command(LedgerCommand):
     help = "Compute every kept summary and sum again from the raw rows, for example after TIME_ZONE was changed."
 
     def handle(self, **options: Any) -> None:
-        self.stdout.write(f"rebuilt: {kept.rebuild()} meetings differed")
+        verification.mend()
+        self.stdout.write(f"rebuilt: {folding.rebuild()} meetings differed")

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management.base import CommandError
+from django.db import transaction
 
-from reports import pulling, schedule
+from reports import events, pulling, schedule
 from reports.management.base import LedgerCommand, wrong
 from reports.text import read_numbers
 
@@ -38,7 +39,9 @@ class Command(LedgerCommand):
         if not wanted:
             raise wrong("There is no meeting number in it. Give one or more, 9 to 11 digits each.")
         wanted = list(dict.fromkeys(wanted))
-        new = schedule.track(wanted, pulling.utcnow())
+        with transaction.atomic():
+            new = schedule.track(wanted, pulling.utcnow())
+            events.tell("numbers-tracked", by="command", new=new, numbers=wanted)
         self.stdout.write(f"tracked: {new} new, {len(wanted) - new} known")
 
     def _read(self, file: str) -> str:

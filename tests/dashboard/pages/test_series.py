@@ -8,7 +8,7 @@ from django.test.utils import CaptureQueriesContext
 from dashboard.pages.series import MEETINGS_A_PAGE, MOST_ATTENDEES, series_url
 from reports.models import Meeting
 from tests.html import Page
-from tests.support import NOW, csv_rows, meeting, take, visit
+from tests.support import NOW, csv_rows, meeting, take, visit, worked_out
 
 pytestmark = pytest.mark.django_db
 NUMBER = "/series/number/1571106323/?period=all"
@@ -93,8 +93,8 @@ def test_names_lead_to_the_series_and_counts_to_what_they_count(admin, kept):
     for by in ("number", "topic"):
         found = page(admin, f"/series/?period=all&by={by}")
         for row, links in zip(found.table("series"), found.links("series"), strict=True):
-            assert str(admin.get(links["meetings"]).context["page"].paginator.count) == row["meetings"]
-            assert str(admin.get(links["attendees"]).context["page"].paginator.count) == row["attendees"]
+            assert str(worked_out(admin, links["meetings"]).context["page"].paginator.count) == row["meetings"]
+            assert str(worked_out(admin, links["attendees"]).context["page"].paginator.count) == row["attendees"]
             assert page(admin, links["series"]).figure("meetings") == row["meetings"]
 
 
@@ -198,7 +198,7 @@ def test_a_name_leads_to_its_page_within_the_series_and_its_count_to_its_meeting
         found = page(admin, address)
         for row, links in zip(found.table("members"), found.links("members"), strict=True):
             assert page(admin, links["name"]).figure("meetings") == row["attended"]
-            assert str(admin.get(links["attended"]).context["page"].paginator.count) == row["attended"]
+            assert str(worked_out(admin, links["attended"]).context["page"].paginator.count) == row["attended"]
 
 
 def test_the_newest_meetings_come_first_and_stand_in_their_order(admin):
@@ -373,4 +373,4 @@ def test_queries_do_not_grow_with_rows(admin):
             found.append(len(queries))
         counts.append(found)
     assert counts[0] == counts[1]
-    assert max(counts[0]) <= 22
+    assert max(counts[0]) <= 26

@@ -4,7 +4,7 @@ import pytest
 from django.contrib.auth.models import Permission
 from django.test import Client
 
-from dashboard import places, saved_views
+from dashboard import limits, places, saved_views
 from dashboard.models import SavedView
 from reports.models import Room
 from tests.html import Page
@@ -19,6 +19,8 @@ def clients(django_user_model) -> dict[str, Client]:
     found = {}
     for name in ("owner", "colleague", "staff", "keeper"):
         user = django_user_model.objects.create_user(name, is_staff=name in {"staff", "keeper"})
+        if name == "owner":
+            user.user_permissions.add(Permission.objects.get(codename="share_views"))
         if name == "keeper":
             for codename in ("change_savedview", "delete_savedview"):
                 user.user_permissions.add(Permission.objects.get(codename=codename))
@@ -133,10 +135,19 @@ def test_a_shared_view_is_opened_by_all_and_changed_by_few(clients):
         for deed in ("change", "delete"):
             assert clients[name].post(f"/views/{pk}/{deed}/", {"name": "x"}).status_code == 403
     assert f"/views/{pk}/change/" in clients["keeper"].get("/views/").content.decode()
-    clients["keeper"].post(f"/views/{pk}/change/", {"name": "Better", "shared": "1"})
-    assert SavedView.objects.get().name == "Better"
+    # Who may change it but not share leaves it shared.
+    clients["keeper"].post(f"/views/{pk}/change/", {"name": "Better"})
+    assert SavedView.objects.filter(name="Better", shared=True).exists()
     clients["keeper"].post(f"/views/{pk}/delete/")
     assert SavedView.objects.count() == 0
+
+
+def test_who_may_not_share_keeps_a_view_to_itself(clients):
+    assert "Every account may open it" in clients["owner"].get("/meetings/").content.decode()
+    assert "Every account may open it" not in clients["colleague"].get("/meetings/").content.decode()
+    save(clients["colleague"], shared="1")
+    assert SavedView.objects.get().shared is False
+    assert "Every account may open it" not in clients["colleague"].get("/views/").content.decode()
 
 
 def test_its_owner_renames_shares_and_deletes_a_view(clients):
@@ -197,6 +208,7 @@ def test_the_list_costs_one_query_however_many_views_there_are(clients, django_u
         SavedView.objects.create(owner=user, name=f"View {number}", path="/", shared=bool(number % 2))
     colleague = django_user_model.objects.get(username="colleague")
     for account, own, shared in ((user, 20, 0), (colleague, 0, 10)):
+        limits.allowed_rooms(account)  # which every page asks for anyway
         with django_assert_num_queries(1):
             found = saved_views.grouped(account, "/")
         assert (len(found["own"]), len(found["shared"])) == (own, shared)

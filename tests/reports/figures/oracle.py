@@ -20,7 +20,7 @@ from zoneinfo import ZoneInfo
 from django.test import override_settings
 from hypothesis import strategies as st
 
-from reports import kept
+from reports import folding
 from reports.filter import Filter
 from reports.models import Change, Ledger, Meeting, Pull, Rejected, Room
 from tests.support import SHANGHAI, take
@@ -63,7 +63,7 @@ class World:
             before = self.folded or 0
             outcome = take(*self.records[:before], now=self.now)
             if self.folded is not None:
-                kept.fold()
+                folding.fold()
             outcome.add(take(*self.records[before:], now=self.now))
             assert (outcome.new, outcome.rejected) == (len(self.records), 0)
             yield Oracle(self)
@@ -323,9 +323,10 @@ class Oracle:
     # What a filter selects
 
     def span(self, chosen: Filter) -> tuple[date, date]:
-        """The days of a filter; an open side ends where the ledger does, or today."""
+        """The days of a filter; an open side ends where the ledger does, as far as it may be seen, or today."""
         here = self.local(self.now).date()
-        days = [here, *(m.day for m in self.all), *(call.day for m in self.all for call in m.calls or ())]
+        seen = [m for m in self.all if chosen.allowed_rooms is None or m.host in chosen.allowed_rooms]
+        days = [here, *(m.day for m in seen), *(call.day for m in seen for call in m.calls or ())]
         first = chosen.first or min([chosen.last or here, *days])
         last = chosen.last or max([first, *days])
         return first, last
@@ -384,6 +385,8 @@ class Oracle:
     def _is_during(self, m: SimpleNamespace, hour: datetime) -> bool:
         """Whether it occupied its room at a second at which the local clock showed that hour."""
         until = m.until if m.end is not None else max(m.until, m.start + 7 * DAY)  # it may go on for ever
+        if until <= m.start:
+            return False  # it occupied nothing
         seconds = range(m.start - m.start % QUARTER, until, QUARTER)
         shown = (self.local(at) for at in (max(m.start, second) for second in seconds))
         return any((at.date(), at.hour) == (hour.date(), hour.hour) for at in shown)

@@ -2,14 +2,14 @@
 
 import itertools
 from collections import defaultdict
-from dataclasses import asdict, replace
+from dataclasses import replace
 from decimal import ROUND_HALF_UP, Decimal
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from reports import exports, kept, summaries
+from reports import exports, folding, kept, summaries
 from reports.figures import booking
 from reports.figures.booking import BOOKING_SORTS, Booking
 from reports.filter import Filter
@@ -70,13 +70,13 @@ def test_every_group_is_that_of_plain_python(db, world, data):
     chosen = replace(data.draw(periods(world)), **data.draw(parts(world)))
     with world.kept() as oracle:
         meetings = oracle.meetings(chosen)
-        assert asdict(booking.total(chosen)) == sums(meetings)
+        assert booking.total(chosen)._asdict() == sums(meetings)
         assert list(Meeting.objects.order_by("uuid").values_list("spare_seconds", flat=True)) == [
             m.spare for m in sorted(oracle.all, key=lambda m: m.uuid)
         ]
         found = booking.groups(chosen)
         for by, key in KEYS.items():
-            rows = {group.key: asdict(group.booking) for group in found if group.by == by}
+            rows = {group.key: group.booking._asdict() for group in found if group.by == by}
             assert rows == grouped(meetings, key), by
         assert len({(group.by, group.key) for group in found}) == len(found)
         for group in found:
@@ -145,7 +145,7 @@ def test_booked_csv_says_the_same(db, world, data):
 
 
 def told(**changes):
-    return asdict(booking.total(Filter(**changes)))
+    return booking.total(Filter(**changes))._asdict()
 
 
 @pytest.mark.parametrize(
@@ -184,7 +184,7 @@ def test_beyond_an_hour_early_is_one_bucket():
 
 
 def test_without_meetings_all_is_zero_and_with_silent_ones_unknown():
-    assert told() == asdict(Booking())
+    assert told() == Booking()._asdict()
     take(
         meeting(uuid="running", end_time=None),
         meeting(uuid="untold", duration=None),
@@ -294,7 +294,7 @@ def test_every_column_sorts_with_unknown_last(sort):
 def test_queries_do_not_grow_with_groups(django_assert_num_queries):
     for count in (2, 20):
         take(*(meeting(uuid=f"{count}-{n}", host_id=f"H{n}", meeting_id=f"{111111111 + n}") for n in range(count)))
-        kept.fold()
+        folding.fold()
         with kept.steady():
             kept.state()
             with django_assert_num_queries(5):  # rooms with their names, weekdays, numbers, topics

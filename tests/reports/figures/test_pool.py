@@ -14,11 +14,12 @@ from django.test.utils import CaptureQueriesContext
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from reports import courses, exports, kept
+from reports import courses, exports, folding, kept
 from reports.courses import Use
 from reports.figures import occupancy, pool, usage
 from reports.filter import Filter
-from reports.models import Ledger, Licence, Meeting, Room, Touched
+from reports.keptmodels import Touched
+from reports.models import Ledger, Licence, Meeting, Room
 from reports.querysets import clock_hour
 from tests.reports.figures.oracle import parts, periods, worlds
 from tests.support import NOW, csv_rows, meeting, take
@@ -539,7 +540,7 @@ def test_kept_days_say_the_same_as_the_meetings(db, world, data):
     with world.kept():
         Room.objects.filter(host_id="HOST-1").update(capacity=25)
         if data.draw(st.booleans()):
-            kept.fold()
+            folding.fold()
         found = everything(chosen, later, rooms)
         Ledger.objects.update(opening_hours="")  # nothing kept is used
         assert isinstance(pool.course(chosen, later), courses.Course)
@@ -560,7 +561,7 @@ def test_long_and_running_meetings_lie_over_kept_days(db):
         meeting(uuid="from", start_time="2026-03-09 00:00:00", end_time="2026-03-09 00:30:00"),
     )
     chosen = Filter(first=date(2026, 2, 26), last=date(2026, 3, 12))
-    kept.fold()
+    folding.fold()
     assert isinstance(pool.course(chosen, NOW), pool.Days)
     found = [everything(chosen, NOW, rooms) for rooms in (1, 2, 3)]
     assert found[0]["edges"][3] == 3
@@ -572,13 +573,13 @@ def test_long_and_running_meetings_lie_over_kept_days(db):
 def test_a_room_whose_size_changes_touches_its_days(three_sizes, change):
     take(meeting(uuid="a", host_id="A", start_time="2026-03-06 23:00:00", end_time="2026-03-07 01:00:00"))
     take(meeting(uuid="b", host_id="B", start_time="2026-03-01 10:00:00", end_time="2026-03-01 11:00:00"))
-    kept.fold()
+    folding.fold()
     Room.objects.filter(host_id="A").update(name="Other", capacity=10)
     assert not Touched.objects.exists()
     Room.objects.filter(host_id="A").update(**change)
     touched = kept.not_kept(date(2026, 3, 1), date(2026, 3, 7))
     assert touched == {date(2026, 3, 6), date(2026, 3, 7)}
-    kept.fold()
+    folding.fold()
     found = everything(Filter(), NOW, 1)
     Ledger.objects.update(opening_hours="")
     assert everything(Filter(), NOW, 1) == found
@@ -587,7 +588,7 @@ def test_a_room_whose_size_changes_touches_its_days(three_sizes, change):
 def test_a_period_that_is_kept_reads_no_meetings(three_sizes):
     days = [f"2026-01-{day:02}" for day in range(1, 32)]
     take(*(meeting(uuid=day, start_time=f"{day} 10:00:00", end_time=f"{day} 11:00:00", host_id="A") for day in days))
-    kept.fold()
+    folding.fold()
     with CaptureQueriesContext(connection) as queries:
         found: Any = everything(Filter(first=date(2026, 1, 1), last=date(2026, 1, 31)), NOW, 2)
     assert len(found["levels"]) > 1

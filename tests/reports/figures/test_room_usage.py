@@ -1,6 +1,6 @@
 """The rooms compared: who is there, and with what figures."""
 
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import date
 
 import pytest
@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from reports import exports
 from reports.figures import telephony
-from reports.figures.room_usage import ROOM_SORTS, room_usage
+from reports.figures.room_usage import ROOM_SORTS, most_used, room_usage
 from reports.filter import Filter
 from reports.models import Room
 from tests.reports.figures.oracle import parts, periods, worlds
@@ -26,7 +26,7 @@ DAY = Filter(first=MARCH_9, last=MARCH_9)
 def test_rooms_are_those_of_plain_python(db, world, data):
     chosen = replace(data.draw(periods(world)), **data.draw(parts()))
     with world.kept() as oracle:
-        found = {one.host_id: (asdict(one.totals), one.utilisation) for one in room_usage(chosen, world.now)}
+        found = {one.host_id: (one.totals._asdict(), one.utilisation) for one in room_usage(chosen, world.now)}
         assert found == oracle.rooms(chosen)
 
 
@@ -41,6 +41,15 @@ def test_rooms_csv_holds_the_calls_of_telephony_csv(db, world, data):
     assert sum(int(value or 0) for value in by_host.values()) == len(calls)
     for host in {row["host_id"] for row in calls}:
         assert int(by_host[host]) == sum(row["host_id"] == host for row in calls)
+
+
+@few
+@given(world=worlds(), data=st.data(), most=st.integers(1, 3))
+def test_the_most_used_rooms_are_the_first_of_all_in_that_order(db, world, data, most):
+    chosen = replace(data.draw(periods(world)), **data.draw(parts()))
+    with world.kept():
+        rows = room_usage(replace(chosen, sort="-used_hours"), world.now, calls=False)
+        assert most_used(chosen, world.now, most) == [one for one in rows if one.room and one.totals.meetings][:most]
 
 
 def hosts(chosen=DAY):

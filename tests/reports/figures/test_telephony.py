@@ -99,15 +99,46 @@ def test_calls_are_listed_in_order_with_unknown_last(db, world, data):
 
 @few
 @given(world=worlds(), data=st.data())
-def test_the_dearest_meetings_are_those_of_plain_python(db, world, data):
+def test_the_first_calls_are_the_first_of_all_in_order(db, world, data):
     chosen = replace(data.draw(periods(world)), **data.draw(parts()))
-    with world.kept() as oracle:
+    with world.kept():
+        for some in (chosen, replace(chosen, last=None), Filter()):
+            whole = list(telephony.calls(some).values_list("pk", flat=True))
+            for first, last in ((0, 1), (0, 3), (2, 5)):
+                shown = telephony.some_calls(some, telephony.total(some), first, last)
+                assert [call.pk for call in shown] == whole[first:last]
+
+
+@few
+@given(world=worlds(), data=st.data(), few_calls=st.sampled_from((0, 1000)))
+def test_the_dearest_meetings_are_those_of_plain_python(db, world, data, few_calls):
+    chosen = replace(data.draw(periods(world)), **data.draw(parts()))
+    with world.kept() as oracle, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(telephony, "FEW_CALLS", few_calls)
         found = telephony.dearest_meetings(chosen, 3)
         dear = [one for one in oracle.calls(chosen) if one.cost is not None and one.cost > 0]
         sums = {uuid: oracle.call_sums(rows) for uuid, rows in apart(dear, lambda one: one.meeting.uuid).items()}
     assert [calls.cost for _meeting, calls in found] == sorted((one["cost"] for one in sums.values()), reverse=True)[:3]
     for one, calls in found:
         assert calls.cost == sums[one.uuid]["cost"]
+
+
+def test_the_newest_meeting_may_have_its_call_on_a_day_before_the_period():
+    take(
+        meeting(
+            uuid="older",
+            start_time="2026-03-08 10:00:00",
+            end_time="2026-03-08 11:00:00",
+            telephony_usage=[call("+8613912345678", "10:05:00", "10:15:00", 10, "1.00", day="2026-03-08")],
+        ),
+        meeting(
+            uuid="newer",
+            telephony_usage=[call("+8613900000000", "10:05:00", "10:15:00", 10, "1.00", day="2026-03-06")],
+        ),
+    )
+    chosen = Filter(first=date(2026, 3, 7))
+    [one] = telephony.some_calls(chosen, telephony.total(chosen), 0, 1)
+    assert one.meeting.uuid == "older"
 
 
 def test_unpriced_calls_are_counted_and_never_free():

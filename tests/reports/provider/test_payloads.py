@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from reports.provider import payloads
 from reports.provider.errors import BadPayload, Denied, ProviderError, Refused, Transient
 from reports.provider.payloads import (
+    DEEPEST,
     Call,
     LicenceRecord,
     MeetingRecord,
@@ -580,9 +581,9 @@ def test_a_message_is_short_and_on_one_line() -> None:
             (b"  <!DOCTYPE html>", "HTML"),
             (b"\xff\xfe{", "UTF-8"),
         ),
-        *((b'{"a": NaN}', "NaN"), (b'{"a": -Infinity}', "Infinity"), (b'{\n "a": 1,,}', "line 2, column 9")),
+        (b'{\n "a": 1,,}', "line 2, column 9"),
         *((b'{"a": 1} x', "line 1, column 10"), (b'{"a": [1, 2', "line 1"), (b'{"a": "tex', "line 1")),
-        (b"[" * 200_000, "deep"),
+        (b"[" * 200_000, "in the middle"),
     ],
 )
 def test_a_body_that_is_no_json(body: bytes, words: str) -> None:
@@ -594,6 +595,32 @@ def test_a_body_that_is_no_json(body: bytes, words: str) -> None:
 def test_bodies_that_are_json() -> None:
     assert decode(b'\xef\xbb\xbf{"a": 0.10, "b": 5}') == {"a": Decimal("0.10"), "b": 5}
     assert decode('\ufeff["\\u00e4"]') == ["ä"]
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e99999999999999999999"])
+@pytest.mark.parametrize("field", ["topic", "duration", "start_time", "meeting_id", "uuid", "participants", "is_extra"])
+def test_a_number_that_is_none_fails_its_record_alone(number: str, field: str) -> None:
+    good, bad = (json.dumps(meeting(uuid=uuid, is_extra=0)) for uuid in ("one", "two"))
+    bad = f'{bad[:-1]}, "{field}": {number}}}'
+    answer = decode(f'{{"status": 200, "data": {{"page_number": 1, "meetings": [{good}, {bad}]}}}}')
+    one, two = payloads.read_answer(answer, SHANGHAI).records
+    assert isinstance(one, MeetingRecord)
+    assert isinstance(two, Unreadable)
+    assert (two.field, number in two.raw) == (field, True)
+
+
+def test_what_is_nested_too_deeply_is_left_out_and_its_neighbours_are_read() -> None:
+    deep = decode('{"a": [1, "]["], "b": ' + "[" * 100_000 + '"x"' + "]" * 100_000 + ', "c": "\\"[{"}')
+    assert (deep["a"], deep["c"]) == ([1, "]["], '"[{')
+    for _ in range(DEEPEST - 1):
+        deep = deep["b"] if isinstance(deep, dict) else deep[0]
+    assert deep == ["(nested too deeply)"]
+    # What Python itself still reads is cut short where it is kept.
+    deep = {"uuid": "u", "topic": decode("[" * 500 + "]" * 500)}
+    record = payloads.read_record(deep, Shape.PAGED, ZoneInfo("Asia/Shanghai"))
+    assert isinstance(record, Unreadable)
+    assert "(nested too deeply)" in record.raw
+    json.loads(record.raw)
 
 
 scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.decimals()

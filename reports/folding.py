@@ -1,0 +1,440 @@
+"""Making the kept sums: of touched days from the rows, of longer stretches from the shorter ones (see kept.py)."""
+
+import json
+import logging
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date, datetime, timedelta
+from functools import lru_cache
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
+from django.db import connection, models, transaction
+from django.db.models import F, Func, Max, QuerySet, Value
+from django.db.models.functions import Cast, Coalesce
+
+from reports import bulk, courses, intervals, summaries
+from reports.clockwork import DAY, days_between, inside, midnight, opening, opening_rules, peaks, runs, week_hours
+from reports.courses import Use
+from reports.holding import LONG, LONGEST, groups_of_rooms, short_uses
+from reports.kept import (
+    ADDED,
+    MONTH,
+    OF_DAYS,
+    SCALE,
+    SUM,
+    TABLES,
+    THIRD,
+    UNKNOWN_ROOM,
+    YEAR,
+    begin_of,
+    code,
+    columns_of,
+    day_of,
+    end_of,
+    sorted_by_bytes,
+    touched_days,
+)
+from reports.keptmodels import (
+    KeptCalls,
+    KeptCourse,
+    KeptEnds,
+    KeptHours,
+    KeptLevel,
+    KeptOpening,
+    KeptPeak,
+    KeptPeople,
+    KeptRooms,
+    KeptSeries,
+    KeptTotals,
+    Stretch,
+    Touched,
+)
+from reports.models import Ledger, Meeting, Participant, TelephonyUsage
+from reports.sums import (
+    ATTENDEE_SUMS,
+    BOOKING_SUMS,
+    CALL_SUMS,
+    MEETING_SUMS,
+    SERIES_SUMS,
+    FoldedTopic,
+    ends_bucket,
+    past_ends_of_days,
+)
+
+logger = logging.getLogger(__name__)
+DAYS_A_TURN = 31  # one transaction: whoever else writes waits no longer
+Progress = Callable[[int, int], None]
+
+
+def fold(*, stretches: bool = True, progress: Progress | None = None) -> int:
+    """Make the sums of every touched day anew, and with `stretches` those of the longer ones; returns the days.
+
+    Some days a transaction. Two that fold at once wait for one another.
+    """
+    _sign()
+    done = 0
+    while turn := _fold_some():
+        done += turn
+        if progress:
+            progress(done, done + Touched.objects.values("day").distinct().count())
+    if stretches:
+        for scale in (THIRD, MONTH, YEAR):
+            _fold_stretches(scale)
+    return done
+
+
+def rebuild(progress: Callable[[int], None] | None = None) -> int:
+    """Compute every summary and every kept sum again from the rows; returns how many meetings differed."""
+    differed = summaries.rebuild(progress)
+    fold()
+    return differed
+
+
+def touch_all() -> None:
+    """Every day counts as touched: nothing kept is used until it is folded anew."""
+    with transaction.atomic():
+        _lock()
+        Stretch.objects.all().delete()
+        for model in TABLES:
+            model._default_manager.all().delete()
+        Touched.objects.all().delete()
+        _count()
+        quote = connection.ops.quote_name
+        for model, names in ((Meeting, "end_time"), (TelephonyUsage, "")):
+            source, target = quote(model._meta.db_table), quote(Touched._meta.db_table)
+            more = f", {names}" if names else ""
+            with connection.cursor() as cursor:
+                # Only names of our own models are in the text.
+                cursor.execute(f"INSERT INTO {target} (day{more}) SELECT DISTINCT local_day{more} FROM {source}")  # noqa: S608
+
+
+def _lock() -> None:
+    """One folds at a time: SQLite's transactions see to that by themselves."""
+    if connection.vendor != "sqlite":
+        list(Ledger.objects.select_for_update())
+
+
+def _count() -> None:
+    """Touched days go: from here on their number tells other states apart (see figures/version.py)."""
+    Ledger.objects.update(folds=F("folds") + 1)
+
+
+def _sign() -> None:
+    """Sums made by other rules than those of the settings are no use."""
+    rules = {"time_zone": settings.TIME_ZONE, "opening_hours": opening_rules()}
+    ledger = Ledger.objects.first()
+    # Local days made in another zone are for `summaries.rebuild` first.
+    if ledger is None or (ledger.time_zone == rules["time_zone"] and ledger.opening_hours != rules["opening_hours"]):
+        with transaction.atomic():
+            Ledger.objects.update_or_create(id=1, defaults=rules)
+            touch_all()
+
+
+def _fold_some() -> int:
+    zone = ZoneInfo(settings.TIME_ZONE)
+    with transaction.atomic():
+        _lock()
+        waiting = list(Touched.objects.order_by("day", "pk").values_list("pk", "day", "end_time"))
+        taken: list[int] = []
+        days: set[date] = set()
+        own: set[date] = set()
+        for pk, day, end in waiting:
+            more = touched_days([(day, end)], zone)
+            if days and len(days | more) > DAYS_A_TURN:
+                break
+            days |= more
+            own.add(day)
+            taken.append(pk)
+        if not days:
+            return 0
+        ancestors = {code(begin_of(day, scale), scale) for day in days for scale in (THIRD, MONTH, YEAR)}
+        Stretch.objects.filter(code__in=ancestors).delete()
+        groups = groups_of_rooms()
+        for first, last in runs(days):
+            _fold_occupied(first, last, zone, groups)
+        # A meeting that only reaches into a day changes nothing but who held a room in it.
+        for first, last in runs(own):
+            _fold_rows(first, last, zone)
+        for start in range(0, len(taken), 500):
+            Touched.objects.filter(pk__in=taken[start : start + 500]).delete()
+        _count()
+        return len(days)
+
+
+BYS: dict[type[models.Model], tuple[str, ...]] = {
+    KeptCalls: ("all", "room", "type", "country", "phone"),
+    KeptSeries: ("number", "topic"),
+}
+
+
+# What the meetings of other days have a part in, by holding a room beyond midnight.
+OCCUPIED: tuple[type[models.Model], ...] = (KeptPeak, KeptOpening, KeptLevel, KeptCourse)
+
+
+def _drop(least: int, most: int, tables: Sequence[type[models.Model]] = TABLES) -> None:
+    """Take the kept sums of some stretches away."""
+    for model in tables:
+        kept = model._default_manager.filter(stretch__range=(least, most))
+        # By the first column of its index.
+        kept = kept.filter(by__in=BYS[model]) if model in BYS else kept
+        kept._raw_delete(kept.db)
+
+
+def _fold_rows(first: date, last: date, zone: ZoneInfo) -> None:
+    """The sums of days that follow one another, over the meetings and calls of each."""
+    _drop(code(first), code(last), [model for model in TABLES if model not in OCCUPIED])
+    days = (first, last)
+    with_meetings, with_calls = (
+        set(model._default_manager.filter(local_day__range=days).order_by().values_list("local_day", flat=True))
+        for model in (Meeting, TelephonyUsage)
+    )
+    # Without its last row a day is no day of the ledger; with calls alone it is one.
+    KeptTotals.objects.bulk_create(_of_no_meeting(day) for day in sorted(with_calls - with_meetings))
+    if not with_meetings and not with_calls:
+        return
+    given: dict[Any, Any] = {ANY_FIRST: first, ANY_LAST: last}
+    given |= {stand_in.isoformat(): day.isoformat() for stand_in, day in given.items()}
+    with connection.cursor() as cursor:
+        for statement, parameters in _statements(connection.vendor):
+            # A day has no other day's name, nor has a word of the statement.
+            cursor.execute(statement, [given.get(value, value) for value in parameters])
+    _fold_hours(days, zone)
+    _fold_ends(days)
+
+
+def _of_no_meeting(day: date) -> KeptTotals:
+    """What the sums over nothing are: nothing is counted, and of nothing else is anything told."""
+    counted = [field for field in KeptTotals._meta.concrete_fields if not field.primary_key and not field.null]
+    return KeptTotals(**{field.attname: 0 for field in counted} | {"stretch": code(day)})
+
+
+# Stand for the first and the last day in the statements, which are written once.
+ANY_FIRST, ANY_LAST = date(1, 1, 1), date(1, 1, 2)
+
+
+class DayCode(Func):
+    """The code of a local day's stretch (see kept.code)."""
+
+    output_field = models.IntegerField()
+
+    def as_sqlite(self, compiler: Any, connection: Any, **extra: Any) -> Any:
+        return self.as_sql(compiler, connection, template="CAST(replace(%(expressions)s, '-', '') AS integer)", **extra)
+
+    def as_postgresql(self, compiler: Any, connection: Any, **extra: Any) -> Any:
+        return self.as_sql(compiler, connection, template="to_char(%(expressions)s, 'YYYYMMDD')::integer", **extra)
+
+
+@lru_cache
+def _statements(vendor: str) -> list[tuple[str, list[Any]]]:
+    """One INSERT … SELECT for each kind of kept sums of days, from the same expressions as figures of any filter."""
+    days = (ANY_FIRST, ANY_LAST)
+    stretch = DayCode("local_day")
+    meetings = Meeting.objects.filter(local_day__range=days).order_by()
+    calls = TelephonyUsage.objects.filter(local_day__range=days).order_by()
+    ended = Participant.objects.filter(meeting__local_day__range=days, meeting__end_time__isnull=False).order_by()
+    both = MEETING_SUMS | BOOKING_SUMS
+    room = Coalesce(F("room_id"), Value(UNKNOWN_ROOM), output_field=models.BigIntegerField())
+    call_room = Coalesce(Cast(F("meeting__room_id"), models.CharField()), Value(""))
+    series = {"number": F("meeting_id"), "topic": FoldedTopic("search")}
+    groups = {
+        "all": Value(""),
+        "room": call_room,
+        "type": F("type"),
+        "country": F("country"),
+        "phone": F("phone_number"),
+    }
+    call_sums = CALL_SUMS | {"last": Max("local_day")}
+    found = [
+        _keep(KeptTotals, meetings.values(stretch_=stretch), both, "stretch"),
+        _keep(KeptRooms, meetings.values(stretch_=stretch, key_=room), both, "stretch", "room"),
+    ]
+    for by, key in series.items():
+        told = meetings.values(stretch_=stretch, by_=Value(by), key_=key)
+        found.append(_keep(KeptSeries, told, SERIES_SUMS, "stretch", "by", "key"))
+    for by, key in groups.items():
+        told_calls = calls.values(stretch_=stretch, by_=Value(by), key_=key)
+        found.append(_keep(KeptCalls, told_calls, call_sums, "stretch", "by", "key"))
+    people = ended.filter(attendee_visits__isnull=False).values(
+        stretch_=DayCode("meeting__local_day"), key_=F("name_key")
+    )
+    found.append(_keep(KeptPeople, people, ATTENDEE_SUMS, "stretch", "key"))
+    return found
+
+
+def _keep(
+    model: type[models.Model], grouped: "QuerySet[Any, Any]", sums: Mapping[str, Any], *keys: str
+) -> tuple[str, list[Any]]:
+    """INSERT … SELECT: the groups of a query, with these sums, as rows of a model."""
+    quote = connection.ops.quote_name
+    marked = {f"sum_{name}": expression for name, expression in sums.items()}
+    statement, parameters = grouped.annotate(**marked).query.get_compiler(connection=connection).as_sql()
+    columns = ", ".join(quote(name) for name in [*keys, *sums])
+    return f"INSERT INTO {quote(model._meta.db_table)} ({columns}) {statement}", list(parameters)
+
+
+def _fold_hours(days: tuple[date, date], zone: ZoneInfo) -> None:
+    ended = Meeting.objects.filter(local_day__range=days, end_time__isnull=False).order_by()
+    by_day: dict[date, list[tuple[datetime, datetime, int]]] = {}
+    for day, start, end, week_hour in ended.values_list("local_day", "start_time", "end_time", "week_hour"):
+        assert end is not None and week_hour is not None  # noqa: S101, PT018 — by the filter
+        by_day.setdefault(day, []).append((start, end, week_hour))
+    rows = []
+    for day, spans in sorted(by_day.items()):
+        began, opened = week_hours(spans, zone)
+        rows += [[code(day), hour, began[hour], opened[hour]] for hour in range(168) if began[hour] or opened[hour]]
+    bulk.insert_rows(KeptHours, ["stretch", "week_hour", "began", "open_seconds"], rows)
+
+
+def _fold_ends(days: tuple[date, date]) -> None:
+    by_day: dict[date, Counter[int]] = {}
+    for day, past in past_ends_of_days(Meeting.objects.filter(local_day__range=days)):
+        by_day.setdefault(day, Counter())[ends_bucket(past)] += 1
+    rows = [[code(day), bucket, many] for day, counted in sorted(by_day.items()) for bucket, many in counted.items()]
+    bulk.insert_rows(KeptEnds, ["stretch", "bucket", "meetings"], rows)
+
+
+def _fold_occupied(first: date, last: date, zone: ZoneInfo, groups: Mapping[int, int]) -> None:
+    """How rooms were held on days that follow one another, over all meetings of at most a day that reach into them."""
+    _drop(code(first), code(last), OCCUPIED)
+    uses = sorted(short_uses(midnight(first, zone), midnight(last + DAY, zone)))
+    starts = [use.start for use in uses]
+    for day in days_between(first, last):
+        begin, end = midnight(day, zone), midnight(day + DAY, zone)
+        near = uses[bisect_left(starts, begin - timedelta(seconds=LONG)) : bisect_left(starts, end)]
+        held = [use for use in near if use.end > begin or use.start >= begin]
+        if held:
+            _fold_spans(day, held, zone)
+            _fold_course(day, held, groups, begin, end)
+
+
+def _fold_spans(day: date, uses: Sequence[Use], zone: ZoneInfo) -> None:
+    begin = midnight(day, zone)
+    spans = [(use.start, use.end, use.room) for use in uses if use.end > use.start and use.end > begin]
+    if not spans:
+        return
+    ((_day, most),) = peaks(((start, stop) for start, stop, _room in spans), [day], zone)
+    KeptPeak.objects.create(stretch=code(day), rooms=most)
+    if not (opened := opening(day, day)):
+        return
+    by_room: dict[int, list[intervals.Moments]] = {}
+    for start, stop, room in spans:
+        by_room.setdefault(room or UNKNOWN_ROOM, []).append((start, stop))
+    held = {room: inside(intervals.union(parts), opened) for room, parts in by_room.items()}
+    rows = [[code(day), room, seconds] for room, seconds in held.items() if seconds]
+    bulk.insert_rows(KeptOpening, ["stretch", "room", "seconds"], rows)
+
+
+def _fold_course(day: date, uses: Sequence[Use], groups: Mapping[int, int], begin: datetime, end: datetime) -> None:
+    run = courses.course_of(uses, begin, end, end)
+    sums = {courses.ALL: courses.sums_of(run, opening(day, day))}
+    for group, held in courses.by_group(uses, groups).items():
+        sums[group] = courses.sums_of(courses.course_of(held, begin, end, end))
+    rows = []
+    for group, one in sums.items():
+        every = group == courses.ALL
+        for level in sorted({*one.lasted, *one.begun}):
+            longest = None
+            if every and level in one.longest:
+                length, start = one.longest[level]
+                longest = (int(length.total_seconds()) + 1) * LONGEST - int(start.timestamp())
+            rows.append(
+                [
+                    *(code(day), group, level),
+                    # How long there was none is what is left of the period.
+                    *((sums_ // 1_000_000 if level else 0) for sums_ in (one.lasted[level], one.opened[level])),
+                    *(one.begun[level], one.extra[level] if every else 0),
+                    *(one.told[level] if every else 0, longest),
+                ]
+            )
+    names = ["stretch", "size", "level", "seconds", "opening", "begun", "extra", "told", "longest"]
+    bulk.insert_rows(KeptLevel, names, rows)
+    hours = [courses.measured(run, *hour) for hour in courses.hours_of(day)]
+    by_number = {one.hour.hour: [one.most, one.room_seconds, one.meetings] for one in hours}
+    extras = sorted((one.others, one.use.start, one.use.uuid, one.use.pk) for one in run.begun if one.use.extra)
+    KeptCourse.objects.create(
+        stretch=code(day),
+        peak=run.peak,
+        head=run.levels[0],
+        head_until=int((run.times[1] if len(run.times) > 1 else end).timestamp()),
+        tail=run.levels[-1],
+        tail_from=int(run.times[-1].timestamp()),
+        least_extra=extras[0][0] if extras else None,
+        hours=_json([by_number.get(number) for number in range(24)]),
+        extras=_json([[others, int(start.timestamp()), pk] for others, start, _uuid, pk in extras]) if extras else "",
+    )
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, separators=(",", ":"))
+
+
+def _fold_stretches(scale: int) -> None:
+    """Make the stretches of a scale that are missing, from those one smaller."""
+    codes = KeptTotals.objects.filter(stretch__lt=SCALE).values_list("stretch", flat=True)
+    # A meeting may reach into a day that has no row of its own.
+    opened = KeptPeak.objects.filter(stretch__lt=SCALE).values_list("stretch", flat=True)
+    wanted = {code(begin_of(day_of(found), scale), scale) for found in {*codes, *opened}}
+    codes_of_scale = (scale * SCALE, (scale + 1) * SCALE - 1)
+    kept = set(Stretch.objects.filter(code__range=codes_of_scale).values_list("code", flat=True))
+    made = KeptTotals.objects.filter(stretch__range=codes_of_scale).values_list("stretch", flat=True)
+    lost = {*made, *KeptPeak.objects.filter(stretch__range=codes_of_scale).values_list("stretch", flat=True)} - wanted
+    for spent in sorted(lost):
+        # Only now: a page that was begun before may still read them.
+        _drop(spent, spent)
+    for missing in sorted(wanted - kept):
+        with transaction.atomic():
+            _lock()
+            first = day_of(missing)
+            last = end_of(first, scale)
+            # Of what it is made up of: days for a third, thirds for a month, months for a year.
+            least, most = code(first, scale - 1), code(last, scale - 1)
+            if scale > THIRD:
+                parts = _parts(first, last, scale - 1)
+                there = set(Stretch.objects.filter(code__in=parts).values_list("code", flat=True))
+                if not _whole(parts, there):
+                    continue  # a day of it was touched meanwhile: the next fold makes it
+            _drop(missing, missing)
+            for model in TABLES:
+                if model in OF_DAYS:
+                    continue
+                _add_up(model, missing, least, most)
+            Stretch.objects.get_or_create(code=missing)
+
+
+def _parts(first: date, last: date, scale: int) -> list[int]:
+    days = [day for day in days_between(first, last) if begin_of(day, scale) == day]
+    return [code(day, scale) for day in days]
+
+
+def _whole(parts: Sequence[int], there: set[int]) -> bool:
+    """Whether the parts that are not kept have no day in them."""
+    for part in parts:
+        if part not in there:
+            first = day_of(part)
+            inside = (code(first), code(end_of(first, part // SCALE)))
+            if any(model._default_manager.filter(stretch__range=inside).exists() for model in (KeptTotals, KeptPeak)):
+                return False
+    return True
+
+
+def _add_up(model: type[models.Model], target: int, least: int, most: int) -> None:
+    quote = connection.ops.quote_name
+    table = quote(model._meta.db_table)
+    keys, sums = columns_of(model)
+    columns = ", ".join(quote(name) for name in ["stretch", *keys, *sums])
+    added = [f"{ADDED.get(name, SUM)}({sorted_by_bytes(name)})" for name in sums]
+    if connection.vendor == "postgresql":
+        # Its sum of whole numbers is a numeric.
+        added = [f"{text}::bigint" if text.startswith(SUM) else text for text in added]
+    chosen = ", ".join(["%s", *(quote(key) for key in keys), *added])
+    grouped = ", ".join(["stretch_", *(quote(key) for key in keys)])
+    only = f" AND by IN ({', '.join(['%s'] * len(BYS[model]))})" if model in BYS else ""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"INSERT INTO {table} ({columns}) SELECT {chosen.replace('%s', '%s AS stretch_', 1)} FROM {table} "  # noqa: S608
+            f"WHERE stretch BETWEEN %s AND %s{only} GROUP BY {grouped}",
+            [target, least, most, *BYS.get(model, ())],
+        )

@@ -1,0 +1,90 @@
+"""Which rooms were held when: what the most rooms at once, the opening hours and the pool are figured from."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from django.db.models import F, Q, QuerySet
+
+from reports import courses
+from reports.courses import Use
+from reports.kept import running
+from reports.models import (
+    Meeting,
+    Room,
+)
+
+# Longer ones are no part of a day's peak and opening seconds: they are few, and would touch many days.
+LONG = 86_400
+Spans = list[tuple[datetime, datetime, int | None]]
+
+
+def short_spans(begin: datetime, end: datetime, meetings: "QuerySet[Meeting] | None" = None) -> Spans:
+    """Start, end and room of the ended meetings of at most a day that hold an instant from begin to end (excluded).
+
+    meetings: among which, all unless given.
+    """
+    asked = Meeting.objects.all() if meetings is None else meetings
+    rows = asked.filter(
+        start_time__gte=begin - timedelta(seconds=LONG), start_time__lt=end, end_time__gt=begin, open_seconds__lte=LONG
+    ).filter(end_time__gt=F("start_time"))
+    return list(rows.order_by().values_list("start_time", "end_time", "room_id"))  # type: ignore[arg-type]
+
+
+def long_spans(begin: datetime, end: datetime, now: datetime, meetings: "QuerySet[Meeting] | None" = None) -> Spans:
+    """The same of what is no part of the kept spans: running meetings, until now, and those longer than a day."""
+    asked = Meeting.objects.all() if meetings is None else meetings
+    still = running(asked).filter(start_time__lt=end)
+    long = asked.filter(open_seconds__gt=LONG, start_time__lt=end, end_time__gt=begin)
+    found = [
+        (start, stop or now, room)
+        for rows in (still, long)
+        for start, stop, room in rows.order_by().values_list("start_time", "end_time", "room_id")
+    ]
+    return [span for span in found if span[0] < span[1] and begin < span[1]]
+
+
+def groups_of_rooms() -> dict[int, int]:
+    """The group of each room by its id: its seats, courses.EXTRA or courses.UNKNOWN."""
+    rooms = Room.objects.order_by().values_list("pk", "capacity", "temporary")
+    return {pk: courses.group_of_room(seats, temporary) for pk, seats, temporary in rooms}
+
+
+USE = ("start_time", "uuid", "end_time", "is_extra", "room_id", "pk")
+
+
+def use_of(row: tuple[Any, ...]) -> Use:
+    """An ended meeting by its columns `USE`."""
+    start, uuid, stop, extra, room, pk = row
+    return Use(start, uuid, stop, False, extra, room, pk)
+
+
+def short_uses(begin: datetime, end: datetime) -> list[Use]:
+    """Ended meetings of at most a day that begin from begin to end (excluded) or hold an instant of it."""
+    rows = Meeting.objects.filter(
+        Q(end_time__gt=begin) | Q(start_time__gte=begin),
+        start_time__gte=begin - timedelta(seconds=LONG),
+        start_time__lt=end,
+        open_seconds__lte=LONG,
+    )
+    return [use_of(row) for row in rows.order_by().values_list(*USE)]
+
+
+def long_uses(begin: datetime, end: datetime, now: datetime) -> list[Use]:
+    """What is no part of the kept courses: meetings longer than a day that hold an instant, and all running ones."""
+    still = running(Meeting.objects.all()).filter(start_time__lt=end)
+    long = Meeting.objects.filter(open_seconds__gt=LONG, start_time__lt=end, end_time__gt=begin)
+    return [
+        Use(start, uuid, stop or now, stop is None, extra, room, pk)
+        for rows in (still, long)
+        for start, uuid, stop, extra, room, pk in rows.order_by().values_list(*USE)
+    ]
+
+
+# A longest stretch as one number: the longer the greater, and of equals the earlier.
+LONGEST = 10_000_000_000
+
+
+def longest_of(number: int) -> tuple[timedelta, datetime]:
+    """Length and begin of a longest stretch."""
+    length, before = divmod(number, LONGEST)
+    return timedelta(seconds=length), datetime.fromtimestamp(LONGEST - before, UTC)
