@@ -1,4 +1,5 @@
 // A button with data-copy copies the text of the element with that id, and says so in the words of data-copied.
+// The button with data-copy-first has the focus once it can copy.
 (() => {
   "use strict";
 
@@ -28,4 +29,7 @@
       if (line) line.textContent = "";
     }, SAID_FOR);
   });
+
+  // Not by autofocus: a key pressed before this script is there would be lost.
+  document.querySelector("[data-copy-first]")?.focus();
 })();
