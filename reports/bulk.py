@@ -2,13 +2,14 @@
 
 Django's bulk_create builds one long statement and asks every field of every row how to prepare itself;
 for the rows of an import that costs several times what the database does. The values are the same.
-Rows are prepared column by column: what a column needs is decided once.
+Rows are prepared column by column: what a column needs is decided once. Moments and days may come as their texts
+already (`spelt`, isoformat), and amounts of money as those of a Decimal.
 """
 
 import json
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
-from datetime import date
+from datetime import datetime
 from itertools import chain
 from typing import Any
 
@@ -24,8 +25,13 @@ def _each(prepare: Callable[[Any], Any]) -> Prepare:
     return lambda column: [None if value is None else prepare(value) for value in column]
 
 
-_MOMENTS = _each(spelt)  # as Django writes it into SQLite: UTC without saying so
-_DAYS = _each(date.isoformat)
+def _moment(value: datetime | str) -> str:
+    """As Django writes it into SQLite: UTC without saying so."""
+    return value if type(value) is str else spelt(value)  # type: ignore[arg-type]
+
+
+_MOMENTS = _each(_moment)
+_DAYS = _each(lambda day: day if type(day) is str else day.isoformat())
 
 
 def _preparer(field: "models.Field[Any, Any]") -> Prepare | None:
@@ -183,7 +189,7 @@ def _copy(
 def _copied(field: "models.Field[Any, Any]", column: Sequence[Any]) -> list[str]:
     """A column in the text format of COPY."""
     if isinstance(field, models.DateTimeField):
-        return [NULL if value is None else f"{spelt(value)}+00" for value in column]
+        return [NULL if value is None else f"{_moment(value)}+00" for value in column]
     if isinstance(field, models.CharField | models.TextField):
         if None in column:
             return [NULL if value is None else value.translate(_ESCAPES) for value in column]

@@ -12,7 +12,6 @@ import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from decimal import Decimal
 from itertools import chain
 from operator import itemgetter
 from typing import Any, NamedTuple
@@ -20,7 +19,7 @@ from typing import Any, NamedTuple
 from django.db import OperationalError, connection, transaction
 from django.db.models import F, QuerySet
 
-from reports import bulk, privacy, search, summaries
+from reports import bulk, measures, privacy, search, summaries
 from reports.models import (
     Change,
     Licence,
@@ -32,7 +31,20 @@ from reports.models import (
     TelephonyUsage,
     TrackedNumber,
 )
-from reports.moments import spelt
+from reports.prepared import (
+    CALL_COLUMNS,
+    SUMMARY_FIELDS,
+    VISIT_COLUMNS,
+    Prepared,
+    Row,
+    call_rows,
+    canonical_calls,
+    canonical_visits,
+    is_weak,
+    plain,
+    prepared,
+    visit_rows,
+)
 from reports.provider.payloads import (
     Call,
     LicenceRecord,
@@ -45,7 +57,7 @@ from reports.provider.payloads import (
     Visit,
 )
 from reports.schedule import SETTLING
-from reports.text import fold, name_key
+from reports.text import fold
 
 logger = logging.getLogger(__name__)
 
@@ -308,6 +320,15 @@ class RoomBook:
             unknown.filter(room_email=email, room_name=name).update(room=room)
 
 
+# The columns of the rows that `of_meeting` gives.
+OF_VISITS, OF_CALLS = ("meeting_id", *VISIT_COLUMNS), ("meeting_id", *CALL_COLUMNS)
+
+
+def of_meeting(pk: int, rows: Iterable[Row]) -> list[Row]:
+    """Prepared rows of visits or calls, with the id of their meeting."""
+    return [(pk, *row) for row in rows]
+
+
 def _lock(rows: QuerySet[Any]) -> None:
     """Lock rows in their order. Where a database has no locks of rows, one transaction writes at a time.
 
@@ -350,27 +371,24 @@ def _import_meetings(
     known = {uuid for (uuid,) in bulk.find(Meeting, "uuid", batch, ["uuid"])}
     unseen = sorted(set(batch) - known)
     if unseen:
-        told = [
-            (record, canonical_visits(record.visits), canonical_calls(record.calls))
-            for record in (batch[uuid] for uuid in unseen)
-        ]
-        meetings = [_fresh(record, visits, calls, book, pull, now, veil) for record, visits, calls in told]
+        zone = summaries.site_zone()
+        told = [(record, prepared(record, zone)) for record in (batch[uuid] for uuid in unseen)]
+        meetings = [_fresh(record, ready, book, pull, now, veil) for record, ready in told]
         # Leaving out what another worker inserts at this moment: no double.
         rows = [tuple(meeting.values()) for meeting in meetings]
         made = bulk.insert_new(Meeting, tuple(meetings[0]), rows, "uuid")
-        visit_rows: list[Sequence[Any]] = []
-        call_rows: list[Sequence[Any]] = []
-        for record, visits, calls in told:
-            uuid = record.uuid
-            if uuid in made:
-                visit_rows += _visit_rows(made[uuid], visits or (), record.start_time, record.end_time)
-                call_rows += _call_rows(made[uuid], calls or (), record.start_time)
+        visits: list[Row] = []
+        calls: list[Row] = []
+        for record, ready in told:
+            if (pk := made.get(record.uuid)) is not None:
+                visits += of_meeting(pk, ready.visits)
+                calls += of_meeting(pk, ready.calls)
                 outcome.new += 1
                 outcome.fresh_numbers.add(record.meeting_id)
             else:
-                known.add(uuid)
-        bulk.insert_rows(Participant, VISIT_COLUMNS, visit_rows)
-        bulk.insert_rows(TelephonyUsage, CALL_COLUMNS, call_rows)
+                known.add(record.uuid)
+        bulk.insert_rows(Participant, OF_VISITS, visits)
+        bulk.insert_rows(TelephonyUsage, OF_CALLS, calls)
     if known:
         kept = Meeting.objects.select_for_update(of=("self",), no_key=True).filter(uuid__in=known).order_by("uuid")
         for meeting in kept:
@@ -387,20 +405,11 @@ def _import_meetings(
 
 
 def _fresh(
-    record: MeetingRecord,
-    visits: Sequence[Visit] | None,
-    calls: Sequence[Call] | None,
-    book: RoomBook,
-    pull: Pull,
-    now: datetime,
-    veil: privacy.Veil,
+    record: MeetingRecord, ready: Prepared, book: RoomBook, pull: Pull, now: datetime, veil: privacy.Veil
 ) -> dict[str, Any]:
-    """The row of a new meeting, every column but its id by its name, always in the same order.
-
-    In: the record, and its visits and calls in their canonical order.
-    """
-    hashes = _hashes(record, visits, calls, veil)
-    facts = {
+    """The row of a new meeting, every column but its id by its name, always in the same order."""
+    visits_hash, calls_hash = _hashes(record, ready, veil)
+    return {
         "uuid": record.uuid,
         "room_id": book.find(record.host_id, record.room_email, record.room_name),
         "room_name": record.room_name or "",
@@ -409,31 +418,29 @@ def _fresh(
         "topic": record.topic or "",
         "start_time": record.start_time,
         "duration": record.duration,
-        "duration_is_weak": record.duration is not None and record.shape is Shape.ARRAY,
+        "duration_is_weak": is_weak(record),
         "end_time": record.end_time,
         "is_extra": record.is_extra,
-        "participants_reported": visits is not None,
-        "telephony_reported": calls is not None,
+        "participants_reported": record.visits is not None,
+        "telephony_reported": record.calls is not None,
         "participants_withheld": False,
         "telephony_withheld": False,
-        "participants_hash": veil.kept_hash(record, hashes[0]),
-        "telephony_hash": veil.kept_hash(record, hashes[1]),
+        "participants_hash": veil.kept_hash(record, visits_hash),
+        "telephony_hash": veil.kept_hash(record, calls_hash),
         "first_pull_id": pull.pk,
         "first_seen_at": now,
         "changed_at": now,
         "names_removed_at": now if veil.is_old(record) else None,
+        **dict(zip(SUMMARY_FIELDS, ready.computed, strict=True)),
     }
-    return facts | summaries.computed(facts, visits, calls)
 
 
-def _hashes(
-    record: MeetingRecord, visits: Sequence[Visit] | None, calls: Sequence[Call] | None, veil: privacy.Veil
-) -> tuple[str, str]:
-    """Hashes of the visits and calls as they came, whatever of them is kept. In: what is kept, in canonical order."""
+def _hashes(record: MeetingRecord, ready: Prepared, veil: privacy.Veil) -> tuple[str, str]:
+    """Hashes of the visits and calls as they came, whatever of them is kept. In: what is kept."""
     came = veil.as_it_came(record)
-    if came is record:
-        return digest(visits), digest(calls)
-    return digest(canonical_visits(came.visits)), digest(canonical_calls(came.calls))
+    if came is not record:
+        ready = prepared(came, summaries.site_zone())
+    return ready.participants_hash, ready.telephony_hash
 
 
 def _update(
@@ -449,11 +456,11 @@ def _update(
         if old != value:
             touched.append(name)
             if name not in SILENT_FACTS:
-                before[name], after[name] = _plain(old), _plain(value)
+                before[name], after[name] = plain(old), plain(value)
             setattr(meeting, name, value)
 
-    visits, calls = canonical_visits(record.visits), canonical_calls(record.calls)
-    visits_hash, calls_hash = _hashes(record, visits, calls, veil)
+    visits, calls = record.visits, record.calls
+    visits_hash, calls_hash = _hashes(record, prepared(record, summaries.site_zone()), veil)
     new_visits = new_calls = False
     if visits is not None and not privacy.alike(meeting.participants_hash, visits_hash):
         if not visits and meeting.visits:
@@ -464,6 +471,7 @@ def _update(
                 notes.append("The provider reports no visits any more; those reported before are kept.")
         else:
             new_visits = True
+            visits = canonical_visits(visits)
             old_visits = canonical_visits(meeting.participants.all()) if meeting.participants_reported else None
             before["participants"], after["participants"] = _visit_list(old_visits), _visit_list(visits)
             meeting.participants_reported = True
@@ -477,6 +485,7 @@ def _update(
                 notes.append("The provider reports no calls any more; those reported before are kept.")
         else:
             new_calls = True
+            calls = canonical_calls(calls)
             old_calls = canonical_calls(meeting.telephony_usage.all()) if meeting.telephony_reported else None
             before["telephony_usage"], after["telephony_usage"] = _call_list(old_calls), _call_list(calls)
             meeting.telephony_reported = True
@@ -501,14 +510,15 @@ def _update(
     # An attendee's figures hang on when the meeting began and ended.
     if kept_visits is not None and (new_visits or {"start_time", "end_time"} & set(touched)):
         meeting.participants.all().delete()
-        rows = _visit_rows(meeting.pk, kept_visits, meeting.start_time, meeting.end_time)
-        bulk.insert_rows(Participant, VISIT_COLUMNS, rows)
+        rows = visit_rows(kept_visits, meeting.start_time, meeting.end_time)
+        bulk.insert_rows(Participant, OF_VISITS, of_meeting(meeting.pk, rows))
     if new_calls:
         meeting.telephony_usage.all().delete()
-        bulk.insert_rows(TelephonyUsage, CALL_COLUMNS, _call_rows(meeting.pk, calls or (), meeting.start_time))
+        rows = call_rows(calls or (), meeting.start_time, summaries.site_zone())
+        bulk.insert_rows(TelephonyUsage, OF_CALLS, of_meeting(meeting.pk, rows))
     elif "start_time" in touched:
         for call in meeting.telephony_usage.filter(start_time=None):
-            call.local_day = summaries.call_day(None, meeting.start_time)
+            call.local_day = measures.call_day(None, meeting.start_time, summaries.site_zone())
             call.save(update_fields=["local_day"])
     if visible:
         Change.objects.create(meeting=meeting, pull=pull, seen_at=now, before=before, after=after, note=" ".join(notes))
@@ -540,106 +550,12 @@ def _merged(meeting: Meeting, record: MeetingRecord, book: RoomBook) -> dict[str
     }
 
 
-# A visit and a call as they are kept in order, where nothing in them is unknown: read by C code.
-_BY_TIME = itemgetter(Visit._fields.index("join_time"), Visit._fields.index("leave_time"), Visit._fields.index("name"))
-
-
-def canonical_visits(visits: Iterable[Any] | None) -> tuple[Visit, ...] | None:
-    """Visits as they are kept: by time, then name. The order an answer has them in means nothing."""
-    if visits is None:
-        return None
-    plain = [v if type(v) is Visit else Visit(v.name, v.join_time, v.leave_time) for v in visits]
-    try:
-        plain.sort(key=_BY_TIME)
-    except TypeError:
-        # A leave that is unknown was compared with one that is known: it is the later one.
-        plain.sort(key=lambda v: (v.join_time, v.leave_time or summaries.FAR, v.name))
-    return tuple(plain)
-
-
-def canonical_calls(calls: Iterable[Any] | None) -> tuple[Call, ...] | None:
-    """Calls as they are kept: by time, then number, then everything else."""
-    if calls is None:
-        return None
-
-    def key(call: Call) -> tuple[Any, ...]:
-        far = summaries.FAR
-        cost = Decimal(-1) if call.total is None else call.total
-        length = -1 if call.duration is None else call.duration
-        return (call.start_time or far, call.phone_number, call.end_time or far, call.type, length, cost)
-
-    plain = [c if type(c) is Call else Call(*(getattr(c, name) for name in Call._fields)) for c in calls]
-    return tuple(sorted(plain, key=key) if len(plain) > 1 else plain)
-
-
-def digest(items: Sequence[Visit] | Sequence[Call] | None) -> str:
-    """A hash of canonical visits or calls; "" for unreported. Equal content, equal hash."""
-    if items is None:
-        return ""
-    # With its length in front, no text can run into its neighbour.
-    parts = []
-    for item in items:
-        if type(item) is Visit:
-            # The same as below, for what there is most of.
-            name, join, leave = item
-            came, left = spelt(join, "T"), "4:None"
-            if leave is not None:
-                left = spelt(leave, "T")
-                left = f"{len(left) + 6}:{left}+00:00"
-            parts.append(f"{len(name)}:{name}{len(came) + 6}:{came}+00:00{left};")
-            continue
-        for value in item:
-            text = value if isinstance(value, str) else str(_plain(value))
-            parts.append(f"{len(text)}:{text}")
-        parts.append(";")
-    return hashlib.sha256("".join(parts).encode("utf-8", "surrogatepass")).hexdigest()
-
-
-def _plain(value: Any) -> Any:
-    """A value as JSON keeps it; equal values give equal texts (0.1 and 0.10, a time in two zones)."""
-    if isinstance(value, datetime):
-        return f"{spelt(value, 'T')}+00:00"
-    if isinstance(value, Decimal):
-        return format(value.normalize(), "f")
-    return value
-
-
 def _visit_list(visits: Sequence[Visit] | None) -> list[list[Any]] | None:
-    return None if visits is None else [[v.name, _plain(v.join_time), _plain(v.leave_time)] for v in visits]
+    return None if visits is None else [[v.name, plain(v.join_time), plain(v.leave_time)] for v in visits]
 
 
 def _call_list(calls: Sequence[Call] | None) -> list[list[Any]] | None:
-    return None if calls is None else [[_plain(value) for value in call] for call in calls]
-
-
-VISIT_COLUMNS = (
-    *("meeting_id", "place", "name", "join_time", "leave_time"),
-    *("name_key", "attendee_visits", "attendee_seconds", "late_seconds"),
-)
-CALL_COLUMNS = (
-    *("meeting_id", "place", "phone_number", "type", "start_time", "end_time", "duration", "total"),
-    *("country", "local_day"),
-)
-
-
-def _visit_rows(meeting_pk: int, visits: Sequence[Visit], start: datetime, end: datetime | None) -> list[Sequence[Any]]:
-    """Rows of VISIT_COLUMNS of the canonical visits of a meeting."""
-    figures = summaries.on_first_visits(visits, start, end)
-    return [
-        (meeting_pk, place, name, join_time, leave_time, name_key(name), *of_attendee)
-        for place, ((name, join_time, leave_time), of_attendee) in enumerate(zip(visits, figures, strict=True), 1)
-    ]
-
-
-def _call_rows(meeting_pk: int, calls: Iterable[Call], meeting_start: datetime) -> list[Sequence[Any]]:
-    """Rows of CALL_COLUMNS of canonical calls."""
-    return [
-        (
-            *(meeting_pk, place, *call),
-            *(summaries.country_of(call.phone_number), summaries.call_day(call.start_time, meeting_start)),
-        )
-        for place, call in enumerate(calls, 1)
-    ]
+    return None if calls is None else [[plain(value) for value in call] for call in calls]
 
 
 def _identity(record: Unreadable) -> str:

@@ -20,9 +20,9 @@ from reports.csvtable import Block, LocalTime, Row, count, millionths, minutes, 
 from reports.fields import MoneyField
 from reports.figures import telephony, usage
 from reports.filter import Filter
+from reports.measures import LATE_AFTER, Summary
 from reports.models import Meeting, Participant, TelephonyUsage
 from reports.rawrows import MICROSECOND, SECOND, Instant, Raw, instant
-from reports.summaries import LATE_AFTER, Summary
 from reports.text import fold, mask, name_key
 
 CURRENCY = "CNY"
@@ -175,7 +175,7 @@ def participant_blocks(chosen: Filter, now: datetime) -> Iterator[Block]:
 
 
 Span = tuple[int, int]
-# Of `summaries.Attendee`: first join, folded name, name, last leave, length, visits. Microseconds.
+# Of `measures.Attendee`: first join, folded name, name, last leave, length, visits. Microseconds.
 Attended = tuple[int, str, str, int, int, int]
 
 
@@ -254,7 +254,7 @@ def _attended(visits: Iterable[Raw], last: int) -> list[Attended]:
 
 
 def _spans(visits: Iterable[Raw], last: int) -> list[Span]:
-    """`summaries.stay_span` of each."""
+    """`measures.stay_span` of each."""
     return [(join, max(join, last if leave is None else leave)) for _pk, _name, join, leave in visits]
 
 

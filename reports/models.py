@@ -11,6 +11,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from reports import keptmodels as keptmodels  # tables of ours too: Django looks for them here
+from reports import measures
 from reports.expressions import Long, Short, Topic
 from reports.fields import MoneyField
 from reports.querysets import MeetingQuerySet, ParticipantQuerySet, TelephonyUsageQuerySet
@@ -248,11 +249,11 @@ class Meeting(models.Model):
     """
 
     class State(models.TextChoices):
-        RUNNING = "running", _("running")
-        ENDED = "ended", _("ended")
-        EMPTY = "empty", _("empty")
-        SOLO = "solo", _("solo")
-        UNREPORTED = "unreported", _("unreported")
+        RUNNING = measures.State.RUNNING.value, _("running")
+        ENDED = measures.State.ENDED.value, _("ended")
+        EMPTY = measures.State.EMPTY.value, _("empty")
+        SOLO = measures.State.SOLO.value, _("solo")
+        UNREPORTED = measures.State.UNREPORTED.value, _("unreported")
 
     uuid = models.CharField(max_length=200, unique=True)
     room = models.ForeignKey(Room, models.PROTECT, null=True, related_name="meetings", verbose_name=_("room"))

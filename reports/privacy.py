@@ -25,10 +25,10 @@ from django.db import connection, models, transaction
 
 from reports import events, folding, search
 from reports.keptmodels import KeptPeople
+from reports.measures import country_of
 from reports.models import Change, ErasedName, Meeting, Participant, Rejected, SearchText, TelephonyUsage
 from reports.provider.payloads import MeetingRecord, Unreadable, Visit
 from reports.querysets import named
-from reports.summaries import country_of
 from reports.text import REMOVED, REMOVED_NUMBER, REMOVED_NUMBER_OF, fold, is_removed, name_key
 
 FAR = datetime.max.replace(tzinfo=UTC)
@@ -161,7 +161,7 @@ class Veil:
         numbers = old and any(call.phone_number for call in record.calls or ())
         if not found and not numbers:
             return record
-        changes: dict[str, Any] = {}
+        changes: dict[str, Any] = {"prepared": None}
         if found and record.visits is not None:
             changes["visits"] = tuple(
                 visit._replace(name=found.get(fold(visit.name), visit.name)) for visit in record.visits

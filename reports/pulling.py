@@ -13,6 +13,7 @@ an hour, and at once by hand.
 
 import gc
 import logging
+import os
 import random
 import time
 from collections import Counter, deque
@@ -25,9 +26,9 @@ from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.db import DatabaseError, connection, transaction
-from django.db.models import F
+from django.db.models import F, QuerySet
 
-from reports import access, folding, leases, logs, schedule, stopping, troubles
+from reports import access, folding, leases, logs, schedule, stopping, summaries, troubles
 from reports.access import NotConfigured as NotConfigured  # what make_client raises
 from reports.figures import reconciliation
 from reports.importer import Outcome, forget_unnamed, import_page, keep_licence
@@ -36,6 +37,7 @@ from reports.provider.ahead import Ahead
 from reports.provider.client import Client
 from reports.provider.errors import BadPayload, Denied, ProviderError, Refused, Transient
 from reports.provider.payloads import MeetingRecord, Page, Record, RoomTotals
+from reports.reading import Reader
 
 logger = logging.getLogger(__name__)
 
@@ -46,6 +48,7 @@ RECORDS_TOGETHER = 300
 ROWS_AHEAD = 10_000  # some megabytes
 OBJECTS_A_LOOK = 20_000
 DAYS_A_CLAIM = 5
+DAYS_WORTH_A_READER = 15  # starting a process takes about as long as reading some days
 PERIODS_A_CLAIM = 5
 
 BACKOFF = timedelta(minutes=1)
@@ -471,11 +474,9 @@ def pull_days(
     if days is not None:
         schedule.schedule_days(*days, clock())
     going = True
-    with _running(run):
+    with _running(run), _read_aside(client, _due(days, clock()).count()):
         while going and not run.out_of_time():
-            candidates = schedule.due_days(clock())
-            if days is not None:
-                candidates = candidates.filter(day__range=days)
+            candidates = _due(days, clock())
             held = leases.claim(candidates, run.owner, clock(), DAYS_A_CLAIM)
             if not held:
                 break
@@ -498,6 +499,29 @@ def pull_days(
                         _day_answered(piece, outcome, pages, run)
                         run.done(1)
     return run.pull
+
+
+def _due(days: tuple[date, date] | None, now: datetime) -> "QuerySet[PulledDay]":
+    candidates = schedule.due_days(now)
+    return candidates if days is None else candidates.filter(day__range=days)
+
+
+@contextmanager
+def _read_aside(client: Client, days: int) -> Iterator[None]:
+    """Where many days wait, and there is a processor for it, another process reads what the client is answered."""
+    if days < DAYS_WORTH_A_READER or _processors() < 2:
+        yield
+        return
+    with Reader(ZoneInfo(settings.UMEET_TIME_ZONE), summaries.site_zone()) as reader:
+        client.reader = reader.read
+        try:
+            yield
+        finally:
+            client.reader = None
+
+
+def _processors() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _day_answered(piece: PulledDay, outcome: Outcome, pages: Sequence[Page], run: Run) -> None:

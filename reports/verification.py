@@ -20,12 +20,12 @@ from django.db import connection, models, transaction
 from django.db.migrations.executor import MigrationExecutor
 from django.db.models import AutoField, ForeignKey
 
-from reports import folding, kept, search, summaries, triggers
-from reports.importer import canonical_calls, canonical_visits, digest
+from reports import folding, kept, measures, search, summaries, triggers
 from reports.keptmodels import Stretch, Touched
 from reports.models import Ledger, Meeting, Participant, SearchText, TelephonyUsage
+from reports.prepared import canonical_calls, canonical_visits, digest
 from reports.querysets import TRIGRAMS
-from reports.text import fold
+from reports.text import name_key
 
 # ruff: noqa: S608 — only names of our own tables are in the statements here; every value is bound.
 
@@ -295,24 +295,26 @@ def _look_at_meeting(found: Verified, meeting: Meeting, visits: list[Participant
         # An older version kept no hash of what it had.
         elif reported and told and digest(own(rows)) != told:
             found.differs(f"meetings whose {name} are not those reported", uuid, RESTORE)
-    anew = summaries.computed(
+    zone = summaries.site_zone()
+    anew = measures.computed(
         vars(meeting),
         visits if meeting.participants_reported else None,
         calls if meeting.telephony_reported else None,
+        zone,
     )
     for name, value in anew.items():
         if getattr(meeting, name) != value:
             found.differs(f"meetings: {name}", uuid)
-    figures = summaries.on_first_visits(visits, meeting.start_time, meeting.end_time)
+    figures = measures.on_first_visits(visits, meeting.start_time, meeting.end_time)
     for visit, (count, seconds, late) in zip(visits, figures, strict=True):
-        wanted = (fold(visit.name), count, seconds, late)
+        wanted = (name_key(visit.name), count, seconds, late)
         for name, value in zip(summaries.VISIT_FIELDS, wanted, strict=True):
             if getattr(visit, name) != value:
                 found.differs(f"visits: {name}", f"visit {visit.place} of {uuid}")
     for call in calls:
-        if call.local_day != summaries.call_day(call.start_time, meeting.start_time):
+        if call.local_day != measures.call_day(call.start_time, meeting.start_time, zone):
             found.differs("calls: local_day", f"call {call.place} of {uuid}")
-        if call.country != summaries.country_of(call.phone_number):
+        if call.country != measures.country_of(call.phone_number):
             found.differs("calls: country", f"call {call.place} of {uuid}")
 
 

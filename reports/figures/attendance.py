@@ -4,8 +4,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from reports.measures import LATE_AFTER, Attendee, Summary, Visit, attendees_of, visit_span
 from reports.models import Meeting, Participant
-from reports.summaries import LATE_AFTER, Attendee, Summary, Visit, attendees_of, live, visit_span
+from reports.summaries import live
 
 EARLY_BEFORE = timedelta(minutes=5)
 ORDERS = ("join", "minutes", "name")  # how attendees can be listed; the first is how they come

@@ -10,8 +10,8 @@ from django.db.models import Q
 
 from reports import summaries
 from reports.figures.usage import live_summaries
+from reports.measures import Summary, local_day
 from reports.models import Change, Meeting, Room
-from reports.summaries import Summary
 
 NEAREST = 4
 MOST_CHANGES = 60
@@ -116,7 +116,7 @@ def grouped(kept: Iterable[Change]) -> list[Group]:
     """Changes as they come, those that only let the meeting grow in runs of one local day; three make a fold."""
     runs: list[tuple[bool, date, list[Change]]] = []
     for change in kept:
-        growth, day = _is_growth(change), summaries.local_day(change.seen_at)
+        growth, day = _is_growth(change), local_day(change.seen_at, summaries.site_zone())
         if runs and runs[-1][0] == growth and (not growth or runs[-1][1] == day):
             runs[-1][2].append(change)
         else:

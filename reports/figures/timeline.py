@@ -12,8 +12,8 @@ from zoneinfo import ZoneInfo
 from reports import intervals
 from reports.figures.attendance import MeetingAttendance, Presence, Stay
 from reports.intervals import Moments
+from reports.measures import visit_span
 from reports.models import Meeting, TelephonyUsage
-from reports.summaries import visit_span
 from reports.text import fold
 
 # How far beside the meeting (or as far as the meeting is long, if that is more) the axis follows a visit or

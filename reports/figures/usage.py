@@ -13,9 +13,10 @@ from reports.clockwork import days_between
 from reports.figures import added
 from reports.figures.period import span
 from reports.filter import Filter
+from reports.measures import Summary
 from reports.models import Meeting, Participant
 from reports.querysets import MeetingQuerySet
-from reports.summaries import Summary, live
+from reports.summaries import live
 from reports.sums import CALL_SUMS, MEETING_SUMS
 
 CHUNK = 2000

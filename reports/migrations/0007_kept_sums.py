@@ -10,7 +10,7 @@ BATCH = 1000
 
 def fill(apps, schema_editor):
     """The figures of each attendee, on their first visit. The kept sums are made when they are first folded."""
-    from reports.summaries import on_first_visits
+    from reports.measures import on_first_visits
 
     Meeting = apps.get_model("reports", "Meeting")
     Participant = apps.get_model("reports", "Participant")

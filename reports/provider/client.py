@@ -52,7 +52,7 @@ from reports.provider.payloads import (
 
 logger = logging.getLogger(__name__)
 
-SUMMARY = "share/summary"
+DETAIL, SUMMARY = "share/detail", "share/summary"
 MOST_NUMBERS = 200  # "At most 200 in one call" (share/reports)
 MOST_PAGES = 10_000
 CONNECT_WITHIN = 10.0
@@ -244,6 +244,8 @@ class Client:
             session.mount("https://", _Adapter(max_retries=0))
         self._session = session
         self.requests_made = 0
+        # Reads the bytes of an answer of share/detail elsewhere; None of it: they are read here.
+        self.reader: Callable[[bytes], Page | None] | None = None
 
     def __repr__(self) -> str:
         return f"<Client {self._url}>"
@@ -306,7 +308,7 @@ class Client:
             "show_telephony_usage": "true",
             "page_size": str(self._page_size),
         }
-        return self._pages("share/detail", form | ({"host_id": host_id} if host_id else {}))
+        return self._pages(DETAIL, form | ({"host_id": host_id} if host_id else {}))
 
     def rooms(self) -> Iterator[Page]:
         """POST share/rooms: every room of the pool with name and capacity."""
@@ -461,12 +463,16 @@ class Client:
             if len(body) > HEAVY:
                 self._page_size = max(SMALLEST_PAGE, self._page_size * HEAVY // len(body))
             try:
-                answer = read(decode(body))
+                answer = self._read_elsewhere(endpoint, body) or read(decode(body))
             except ProviderError as error:
                 answer = type(error)(error.message)
         if isinstance(answer, Transient):
             answer.retry_after = retry_after
         return answer
+
+    def _read_elsewhere(self, endpoint: str, body: bytes) -> Any:
+        """A page of meetings that another process has read; None where it is to be read here."""
+        return self.reader(body) if self.reader is not None and endpoint == DETAIL else None
 
     def _send(self, url: str, form: Mapping[str, str]) -> requests.Response:
         """POST the form; returns as soon as the headers have come.

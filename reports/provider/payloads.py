@@ -8,7 +8,7 @@ as a whole makes no sense raises. The field names and their quirks are those of 
 import json
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, timezone
@@ -70,8 +70,9 @@ class MeetingRecord(NamedTuple):
     end_time: datetime | None
     duration: int | None
     is_extra: bool | None
-    visits: tuple[Visit, ...] | None
-    calls: tuple[Call, ...] | None
+    visits: Sequence[Visit] | None
+    calls: Sequence[Call] | None
+    prepared: Any = None  # what its reader has made of it for the tables (see reading.py)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from typing import Any
 
 from django.db import connection, transaction
 
-from reports import bulk, importer, privacy, search
+from reports import bulk, importer, prepared, privacy, search, summaries
 from reports.models import Meeting, Participant, Pull, Room, TelephonyUsage
 from reports.provider.payloads import Call, MeetingRecord, Shape, Visit
 
@@ -117,6 +117,7 @@ def fill(size: Size, last: date, now: datetime) -> dict[str, int]:
     pull = Pull.objects.create(source=Pull.Kind.LOAD, started_at=now, ended_at=now, state=Pull.State.DONE)
     book = importer.RoomBook()
     veil = privacy.Veil(now)
+    zone = summaries.site_zone()
     counts = {"rooms": size.rooms, "meetings": 0, "visits": 0, "calls": 0}
     stream = records(size, last)
     names: tuple[str, ...] = ()
@@ -127,20 +128,20 @@ def fill(size: Size, last: date, now: datetime) -> dict[str, int]:
         calls: list[Sequence[Any]] = []
         for record in stream:
             pk += 1
-            here, phones = importer.canonical_visits(record.visits), importer.canonical_calls(record.calls)
-            meeting = {"id": pk, **importer._fresh(record, here, phones, book, pull, now, veil)}
+            ready = prepared.prepare(record, zone)
+            meeting = {"id": pk, **importer._fresh(record, ready, book, pull, now, veil)}
             names = names or tuple(meeting)
             meetings.append([*meeting.values()])
-            visits += importer._visit_rows(pk, here or (), record.start_time, record.end_time)
-            calls += importer._call_rows(pk, phones or (), record.start_time)
+            visits += importer.of_meeting(pk, ready.visits)
+            calls += importer.of_meeting(pk, ready.calls)
             if len(meetings) == BATCH:
                 break
         if not meetings:
             break
         with transaction.atomic():
             bulk.insert_rows(Meeting, names, meetings)
-            bulk.insert_rows(Participant, importer.VISIT_COLUMNS, visits)
-            bulk.insert_rows(TelephonyUsage, importer.CALL_COLUMNS, calls)
+            bulk.insert_rows(Participant, importer.OF_VISITS, visits)
+            bulk.insert_rows(TelephonyUsage, importer.OF_CALLS, calls)
         counts["meetings"] += len(meetings)
         counts["visits"] += len(visits)
         counts["calls"] += len(calls)

@@ -10,7 +10,7 @@ from django.db import IntegrityError, connection
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from reports import bulk, importer, schedule, summaries
+from reports import bulk, importer, prepared, schedule, summaries
 from reports.models import Change, Meeting, Participant, Pull, Rejected, Room, TelephonyUsage, TrackedNumber
 from reports.provider.payloads import Call, Visit
 from tests.support import NOW, call, counts, ledger, meeting, new_pull, take, take_array, visit
@@ -375,14 +375,14 @@ def test_the_digest_of_what_is_kept_stays_what_it_was():
         Call("+8613912345678", "call-out", at, at + timedelta(minutes=2), 120, Decimal("0.120")),
         Call("", "", None, None, None, None),
     ]
-    assert importer.digest(importer.canonical_visits(visits)) == (
+    assert prepared.digest(prepared.canonical_visits(visits)) == (
         "0d077c2d6e1e0b674d613b58c29137e399141c08d98120d30ec29f70befe95c2"
     )
-    assert importer.digest(importer.canonical_calls(calls)) == (
+    assert prepared.digest(prepared.canonical_calls(calls)) == (
         "e191b815a5055ec426a569e0c5e9f4cc8e6b9c7e57ba440f5a05cf39e933679f"
     )
-    assert importer.digest(()) == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
-    assert importer.digest(None) == ""
+    assert prepared.digest(()) == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+    assert prepared.digest(None) == ""
 
 
 moments = st.integers(0, 3).map(lambda minute: datetime(2026, 3, 9, 2, minute, tzinfo=UTC))
@@ -390,9 +390,9 @@ moments = st.integers(0, 3).map(lambda minute: datetime(2026, 3, 9, 2, minute, t
 
 @given(st.lists(st.builds(Visit, st.sampled_from(["A", "B"]), moments, st.none() | moments), max_size=6), st.randoms())
 def test_any_order_of_visits_becomes_the_same(stays, random):
-    kept = importer.canonical_visits(stays)
+    kept = prepared.canonical_visits(stays)
     random.shuffle(stays)
-    assert importer.canonical_visits(stays) == kept
+    assert prepared.canonical_visits(stays) == kept
     far = datetime.max.replace(tzinfo=UTC)
     assert list(kept or ()) == sorted(stays, key=lambda one: (one.join_time, one.leave_time or far, one.name))
 

@@ -14,8 +14,9 @@ from dashboard import timeline as drawn
 from reports import intervals
 from reports.figures import timeline
 from reports.figures.attendance import MeetingAttendance, ordered, presences, stay
+from reports.measures import summarise
 from reports.models import Meeting, Participant, TelephonyUsage
-from reports.summaries import live, summarise
+from reports.summaries import live
 from tests.support import SHANGHAI
 
 START = datetime(2026, 3, 9, 2, 0, tzinfo=UTC)  # 10:00 in Shanghai

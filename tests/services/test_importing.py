@@ -86,15 +86,15 @@ def tried_again(environment: dict[str, str]) -> int:
 
 
 CHECK = """
-from reports import importer, summaries
+from reports import importer, prepared, summaries
 from reports.models import *
 for meeting in Meeting.objects.prefetch_related("participants", "telephony_usage"):
     visits, calls = list(meeting.participants.all()), list(meeting.telephony_usage.all())
     assert [row.place for row in visits] == list(range(1, len(visits) + 1)), meeting.uuid
     if meeting.participants_reported:
-        assert importer.digest(importer.canonical_visits(visits)) == meeting.participants_hash, meeting.uuid
+        assert prepared.digest(prepared.canonical_visits(visits)) == meeting.participants_hash, meeting.uuid
     if meeting.telephony_reported:
-        assert importer.digest(importer.canonical_calls(calls)) == meeting.telephony_hash, meeting.uuid
+        assert prepared.digest(prepared.canonical_calls(calls)) == meeting.telephony_hash, meeting.uuid
 assert summaries.rebuild() == 0
 for pull in Pull.objects.all():
     print(pull.pk, pull.pages, pull.new, pull.changed, pull.same, pull.rejected)

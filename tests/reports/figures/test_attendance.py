@@ -50,7 +50,7 @@ def test_just_enough_is_present_and_a_second_less_is_not(used, percent):
 
 
 def attendee_for(seconds):
-    from reports.summaries import Attendee
+    from reports.measures import Attendee
 
     return Attendee("a", "A", 1, NOW, NOW, seconds, provisional=False, flagged=False)
 
