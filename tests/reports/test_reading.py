@@ -17,7 +17,7 @@ from reports import pulling, reading, schedule
 from reports.models import Meeting
 from reports.prepared import canonical_calls, canonical_visits, digest, prepare
 from reports.provider.client import Client
-from reports.provider.payloads import Page, decode, read_answer
+from reports.provider.payloads import MeetingRecord, Page, decode, read_answer
 from reports.sandbox.server import Sandbox
 from reports.sandbox.world import World
 from tests.support import KEY, NOW, SECRET, SHANGHAI, ledger, meeting
@@ -57,7 +57,7 @@ def here(body: bytes, site_zone: ZoneInfo) -> Page:
     return Page(**{name: getattr(page, name) for name in Page.__slots__} | {"records": told(page, site_zone)})
 
 
-def told(page: Page, site_zone: ZoneInfo):
+def told(page: Page, site_zone: ZoneInfo) -> tuple[MeetingRecord, ...]:
     """Records in the one form that both ways of reading have, with what is made of them."""
     return tuple(
         record._replace(
@@ -66,12 +66,13 @@ def told(page: Page, site_zone: ZoneInfo):
             prepared=record.prepared or prepare(record, site_zone),
         )
         for record in page.records
+        if isinstance(record, MeetingRecord)
     )
 
 
 def elsewhere(body: bytes, site_zone: ZoneInfo) -> Page:
     page = reading._page(marshal.loads(reading.answered(body, SHANGHAI, site_zone)))
-    assert all(record.prepared for record in page.records)
+    assert all(isinstance(record, MeetingRecord) and record.prepared for record in page.records)
     return Page(**{name: getattr(page, name) for name in Page.__slots__} | {"records": told(page, site_zone)})
 
 
@@ -115,7 +116,8 @@ def test_what_is_not_as_usual_is_for_the_pulling_process_to_read(body):
 
 
 def test_the_digest_of_prepared_visits_is_the_digest_of_the_visits():
-    for record in read_answer(decode(answer(*STRANGE)), SHANGHAI).records:
+    for record in here(answer(*STRANGE), SHANGHAI).records:
+        assert isinstance(record, MeetingRecord)
         visits, calls = canonical_visits(record.visits), canonical_calls(record.calls)
         assert prepare(record, SHANGHAI)[:2] == (digest(visits), digest(calls))
 
@@ -223,7 +225,7 @@ def test_a_pull_brings_the_same_whoever_reads(client, fixed, monkeypatch):
     expected = ledger()
     Meeting.objects.all().delete()
 
-    asked = []
+    asked: list[Page | None] = []
     monkeypatch.setattr(pulling, "DAYS_WORTH_A_READER", 2)
     monkeypatch.setattr(pulling, "Reader", lambda *zones: Eager(asked, *zones))
     run = pulled(client, fixed)
@@ -257,7 +259,7 @@ class Eager(reading.Reader):
 
 @pytest.mark.django_db(transaction=True)
 def test_a_reader_that_dies_in_the_middle_costs_nothing(client, fixed, monkeypatch):
-    asked = []
+    asked: list[Page | None] = []
 
     class Dying(Eager):
         def read(self, body):
