@@ -45,16 +45,22 @@ def _preparer(field: "models.Field[Any, Any]") -> Prepare | None:
     return None
 
 
-def insert_rows(model: type[models.Model], names: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """Insert rows of values in the order of `names` (attribute names of the model's columns)."""
-    columns = list(zip(*rows, strict=True))
-    if not columns:
+def insert_rows(
+    model: type[models.Model], names: Sequence[str], rows: Sequence[Sequence[Any]], *, ready: bool = False
+) -> None:
+    """Insert rows of values in the order of `names` (attribute names of the model's columns).
+
+    ready: moments and days are texts in all of them, and there is no money.
+    """
+    if not rows:
         return
     fields = _fields(model, names)
     if connection.vendor == "postgresql":
-        _copy(model, fields, columns)
+        _copy(model, fields, list(zip(*rows, strict=True)))
         return
-    _insert(f"INSERT INTO {_table(model)} ({_columns(fields)})", "", fields, columns)
+    if not ready:
+        rows = _prepared_rows(fields, rows)
+    _insert(f"INSERT INTO {_table(model)} ({_columns(fields)})", "", len(fields), rows)
 
 
 def find(model: type[models.Model], key: str, values: Iterable[str], names: Sequence[str]) -> list[tuple[Any, ...]]:
@@ -80,15 +86,14 @@ def find(model: type[models.Model], key: str, values: Iterable[str], names: Sequ
 
 
 def insert_new(
-    model: type[models.Model], names: Sequence[str], rows: Iterable[Sequence[Any]], key: str
+    model: type[models.Model], names: Sequence[str], rows: Sequence[Sequence[Any]], key: str
 ) -> dict[str, int]:
     """Insert rows as `insert_rows` does, leaving out those whose `key`, a unique text column, is there already.
 
     Out: the ids of those that were inserted, by their keys. The rows come in the order of their keys: of two workers
     that insert the same ones, the second waits for the first, and they never wait in a circle.
     """
-    columns = list(zip(*rows, strict=True))
-    if not columns:
+    if not rows:
         return {}
     fields = _fields(model, names)
     into = f"INSERT INTO {_table(model)} ({_columns(fields)})"
@@ -97,7 +102,7 @@ def insert_new(
     if connection.vendor == "postgresql":
         # COPY knows no conflicts. One JSON text is one parameter, and the server reads it into rows of the table.
         held = [field.column for field in fields]
-        objects = [dict(zip(held, row, strict=True)) for row in zip(*_prepared(fields, columns), strict=True)]
+        objects = [dict(zip(held, row, strict=True)) for row in _prepared_rows(fields, rows)]
         source = f"json_populate_recordset(NULL::{_table(model)}, %s::json)"
         with connection.cursor() as cursor:
             cursor.execute(
@@ -106,11 +111,11 @@ def insert_new(
             )
             return dict(cursor.fetchall())
     if connection.features.can_return_rows_from_bulk_insert:
-        return dict(_insert(into, returning, fields, columns))
+        return dict(_insert(into, returning, len(fields), _prepared_rows(fields, rows)))
     # SQLite before 3.35. Nobody else writes while this transaction does.
-    keys = columns[names.index(key)]
+    keys = [row[names.index(key)] for row in rows]
     there = {one for (one,) in find(model, key, keys, [key])}
-    _insert(into, unless, fields, columns)
+    _insert(into, unless, len(fields), _prepared_rows(fields, rows))
     return {one: pk for one, pk in find(model, key, keys, [key, "id"]) if one not in there}
 
 
@@ -130,31 +135,29 @@ def _columns(fields: "Sequence[models.Field[Any, Any]]") -> str:
     return ", ".join(connection.ops.quote_name(field.column or field.attname) for field in fields)
 
 
-def _prepared(fields: "Sequence[models.Field[Any, Any]]", columns: Sequence[Sequence[Any]]) -> list[Iterable[Any]]:
-    return [
+def _prepared_rows(fields: "Sequence[models.Field[Any, Any]]", rows: Sequence[Sequence[Any]]) -> list[tuple[Any, ...]]:
+    columns = [
         column if (prepare := _preparer(field)) is None else prepare(column)
-        for field, column in zip(fields, columns, strict=True)
+        for field, column in zip(fields, zip(*rows, strict=True), strict=True)
     ]
+    return list(zip(*columns, strict=True))
 
 
 MOST_ROWS = 1024  # a statement
 
 
-def _insert(
-    into: str, after: str, fields: "Sequence[models.Field[Any, Any]]", columns: Sequence[Sequence[Any]]
-) -> list[tuple[Any, ...]]:
+def _insert(into: str, after: str, width: int, rows: Sequence[Sequence[Any]]) -> list[tuple[Any, ...]]:
     """Many rows a statement: half the time of one row a statement, which is what executemany does.
 
     And while a statement runs, other threads do: the next answer is read meanwhile. Out: what `after` has returned.
     """
-    rows = list(zip(*_prepared(fields, columns), strict=True))
     # The driver's own marks and its own execute: Django's would look through every statement for marks to replace.
-    marks = f"({', '.join('?' * len(fields))})"
+    marks = f"({', '.join('?' * width)})"
     done = 0
     returned: list[tuple[Any, ...]] = []
     with connection.wrap_database_errors, connection.cursor() as wrapped:
         cursor = wrapped.cursor
-        most = connection.connection.getlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER) // len(fields)
+        most = connection.connection.getlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER) // width
         while left := len(rows) - done:
             # Powers of two: the driver keeps a handful of statements and prepares none twice.
             size = 1 << min(left, most, MOST_ROWS).bit_length() - 1

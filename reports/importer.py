@@ -387,7 +387,7 @@ def _import_meetings(
                 outcome.fresh_numbers.add(record.meeting_id)
             else:
                 known.add(record.uuid)
-        bulk.insert_rows(Participant, OF_VISITS, visits)
+        bulk.insert_rows(Participant, OF_VISITS, visits, ready=True)
         bulk.insert_rows(TelephonyUsage, OF_CALLS, calls)
     if known:
         kept = Meeting.objects.select_for_update(of=("self",), no_key=True).filter(uuid__in=known).order_by("uuid")

@@ -15,6 +15,7 @@ from django.db.models import Exists, F, OuterRef, QuerySet, TextField, Value
 
 from reports.expressions import LONG, Short, Topic
 from reports.models import Meeting, Participant, SearchText
+from reports.prepared import VISIT_COLUMNS
 from reports.provider.payloads import MeetingRecord
 from reports.querysets import TRIGRAMS
 from reports.text import fold, name_key
@@ -23,6 +24,7 @@ from reports.text import fold, name_key
 
 Kind = SearchText.Kind
 TABLE = SearchText._meta.db_table
+NAME_KEY = VISIT_COLUMNS.index("name_key")
 
 
 def keep(records: Iterable[MeetingRecord]) -> None:
@@ -38,8 +40,12 @@ def keep(records: Iterable[MeetingRecord]) -> None:
     for record in records:
         topics.add(record.topic or "")
         numbers.add(record.meeting_id)
-        names.update([visit.name for visit in record.visits or ()])
-    for kind, texts in ((Kind.NAME, map(name_key, names)), (Kind.NUMBER, numbers), (Kind.TOPIC, map(fold, topics))):
+        ready = record.prepared
+        if ready is None:
+            names.update([name_key(visit.name) for visit in record.visits or ()])
+        else:
+            names.update([row[NAME_KEY] for row in ready.visits])
+    for kind, texts in ((Kind.NAME, names), (Kind.NUMBER, numbers), (Kind.TOPIC, map(fold, topics))):
         _make(kind, sorted({text for text in texts if 0 < len(text) < LONG}))
 
 

@@ -1,6 +1,7 @@
 """What all tests share: real static files, a quiet broker, a simulated API of one's own."""
 
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -82,6 +83,27 @@ def installation(tmp_path, request) -> Iterator[dict[str, str]]:
         return
     with services.database() as url, services.broker() as broker:
         yield {**environment, "DATABASE_URL": url, "CELERY_BROKER_URL": broker}
+
+
+@pytest.fixture(scope="session")
+def _ledger_file(django_db_setup, django_db_blocker, tmp_path_factory: pytest.TempPathFactory) -> Path | None:
+    """An empty ledger of the newest schema as a file; None on a server."""
+    if connection.vendor != "sqlite":
+        return None
+    file = tmp_path_factory.mktemp("ledger") / "roomledger.sqlite3"
+    with django_db_blocker.unblock(), connection.cursor() as cursor:
+        cursor.execute("VACUUM INTO %s", [str(file)])
+    return file
+
+
+@pytest.fixture
+def migrated(installation: dict[str, str], _ledger_file: Path | None) -> dict[str, str]:
+    """The same of an installation whose database is there: making it takes longer than most of what is tested."""
+    if _ledger_file is not None:
+        folder = Path(installation["DATA_DIR"])
+        folder.mkdir(parents=True)
+        shutil.copy(_ledger_file, folder)
+    return installation
 
 
 @pytest.fixture

@@ -1,11 +1,13 @@
 """Records in the API's spelling, and what is kept of them in a form that can be compared."""
 
 import json
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import hypothesis
 from django.test import Client
 
 from dashboard.remembered import shelf
@@ -19,6 +21,19 @@ SECRET = "s3cret/+&=%秘密-do-not-tell"
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 NOW = datetime(2026, 3, 10, 4, 0, tzinfo=UTC)  # noon in Shanghai
 SAMPLE = Path(__file__).parent / "data" / "document-sample.json"
+
+
+# What a long run tries more of: EXAMPLES=1 all that is written beside each test, 0.5 half of them.
+EXAMPLES = float(os.environ.get("EXAMPLES", "0.5"))
+
+
+def examples(count: int) -> hypothesis.settings:
+    """So many worlds of a test, or the share of them that this run takes; in a ledger that is emptied by the test."""
+    return hypothesis.settings(
+        max_examples=max(3, round(count * EXAMPLES)),
+        deadline=None,
+        suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture, hypothesis.HealthCheck.too_slow],
+    )
 
 
 def meeting(**changes: Any) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from decimal import Decimal
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from dashboard import charts
@@ -19,6 +19,7 @@ from reports.figures.telephony import Calls, Month, add
 from reports.figures.usage import Totals
 from reports.filter import Filter
 from tests.reports.figures.oracle import parts, worlds
+from tests.support import examples
 
 DAYS = [date(2026, 3, 8) + timedelta(days=number) for number in range(3)]
 CHOSEN = Filter(first=DAYS[0], last=DAYS[-1], state="solo", compare=True, sort="topic", page=4)
@@ -181,7 +182,7 @@ def test_a_week_of_which_no_day_tells_is_unknown():
 
 
 @pytest.mark.django_db
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(40)
 @given(world=worlds(), chosen=parts())
 def test_several_days_add_up_to_what_they_are_at_once(db, world, chosen):
     with world.kept():

@@ -154,10 +154,10 @@ def test_many_processes_write_whole_lines_into_one_file(tmp_path):
 
 
 @pytest.mark.parametrize(("chosen", "json_there"), [("", True), ("json", True), ("line", False)])
-def test_the_form_of_the_file_can_be_chosen(installation, chosen, json_there):
-    environment = {**installation, "LOG_FORMAT": chosen, "DJANGO_SETTINGS_MODULE": "dashboard.settings"}
+def test_the_form_of_the_file_can_be_chosen(migrated, chosen, json_there):
+    environment = {**migrated, "LOG_FORMAT": chosen, "DJANGO_SETTINGS_MODULE": "dashboard.settings"}
     code = "import django; django.setup(); import logging; logging.getLogger('a.b').info('hello')"
     subprocess.run([sys.executable, "-c", code], env=environment, cwd=ROOT, check=True)
-    text = (Path(installation["DATA_DIR"]) / "roomledger.log").read_text()
+    text = (Path(migrated["DATA_DIR"]) / "roomledger.log").read_text()
     assert text.startswith("{") == json_there
     assert "hello" in text

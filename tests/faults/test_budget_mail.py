@@ -53,12 +53,12 @@ def worker_of(process_id: int) -> int:
     return 0
 
 
-def test_a_budget_that_is_crossed_sends_one_mail_not_two(installation):
+def test_a_budget_that_is_crossed_sends_one_mail_not_two(migrated):
     world = FixedWorld([called(1, 30)])
     with SmtpServer() as post, Sandbox(world, key=KEY, secret=SECRET) as api:
         # The demo with a company of the test's own: what crosses the budget is pulled as everything is.
         environment = {
-            **installation,
+            **migrated,
             "ROOMLEDGER_DEMO": "1",
             "ROOMLEDGER_SANDBOX_PORT": str(free_port()),
             "UMEET_URL": api.url,

@@ -37,8 +37,8 @@ def pull(api: Sandbox) -> list[str]:
 
 
 @pytest.fixture
-def environment(installation, api) -> dict[str, str]:
-    return {**installation, "UMEET_URL": api.url, "DJANGO_SETTINGS_MODULE": "tests.faults.few_days"}
+def environment(migrated, api) -> dict[str, str]:
+    return {**migrated, "UMEET_URL": api.url, "DJANGO_SETTINGS_MODULE": "tests.faults.few_days"}
 
 
 def mount(folder: Path, *options: str) -> subprocess.CompletedProcess[bytes]:

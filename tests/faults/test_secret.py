@@ -25,12 +25,12 @@ def holds_a_secret(text: bytes) -> list[bytes]:
     return [spelling for spelling in SPELLINGS if spelling in text]
 
 
-def test_no_trace_of_the_secret_anywhere(installation):
+def test_no_trace_of_the_secret_anywhere(migrated):
     # A record that cannot be read and echoes what it was asked with: it is kept raw, but not that raw.
     records = [meeting(), meeting(uuid="bad", start_time=f"{KEY} {SECRET}")]
     said = b""
     with Sandbox(FixedWorld(records), key=KEY, secret=SECRET) as api:
-        environment = {**installation, "UMEET_URL": api.url, "DEBUG": "1", "UMEET_TIMEOUT": "0.3"}
+        environment = {**migrated, "UMEET_URL": api.url, "DEBUG": "1", "UMEET_TIMEOUT": "0.3"}
         for fault in ("", "echo-secret", "wrong-secret", "500", "html", "truncated"):
             api.faults.clear()
             if fault:
@@ -46,10 +46,10 @@ def test_no_trace_of_the_secret_anywhere(installation):
                 assert done.returncode == 1
     assert b"POST" in said, "the run was not at debug level"
     assert holds_a_secret(said) == []
-    dump = manage(installation, "dumpdata").encode()
+    dump = manage(migrated, "dumpdata").encode()
     assert b"bad" in dump
     assert holds_a_secret(dump) == []
-    files = [file for file in Path(installation["DATA_DIR"]).rglob("*") if file.is_file()]
+    files = [file for file in Path(migrated["DATA_DIR"]).rglob("*") if file.is_file()]
     assert any(file.suffix == ".log" for file in files)
     for file in files:
         assert holds_a_secret(file.read_bytes()) == [], file
@@ -67,7 +67,7 @@ budgets.check(datetime.now(UTC))
 """
 
 
-def test_no_trace_of_the_mail_password_anywhere(installation):
+def test_no_trace_of_the_mail_password_anywhere(migrated):
     """The mail server refuses the sign-in and repeats what it was sent."""
     spellings = {MAIL_PASSWORD, quote(MAIL_PASSWORD, safe=""), b64encode(MAIL_PASSWORD.encode()).decode()}
     spellings.add(b64encode(f"\0mailer\0{MAIL_PASSWORD}".encode()).decode())
@@ -77,7 +77,7 @@ def test_no_trace_of_the_mail_password_anywhere(installation):
     said = ""
     with SmtpServer() as post, Sandbox(FixedWorld([record]), key=KEY, secret=SECRET) as api:
         environment = {
-            **installation,
+            **migrated,
             "DEBUG": "1",
             "UMEET_URL": api.url,
             "EMAIL_URL": f"smtp://mailer:{quote(MAIL_PASSWORD, safe='')}@127.0.0.1:{post.port}",
@@ -95,6 +95,6 @@ def test_no_trace_of_the_mail_password_anywhere(installation):
         assert any(MAIL_PASSWORD in b64decode(line.split()[-1]).decode() for line in post.said if "AUTH" in line)
         said += manage(environment, "dumpdata")
     assert "does not accept the user name and password" in said
-    files = [file for file in Path(installation["DATA_DIR"]).rglob("*") if file.is_file()]
+    files = [file for file in Path(migrated["DATA_DIR"]).rglob("*") if file.is_file()]
     everything = said.encode() + b"".join(file.read_bytes() for file in files)
     assert [spelling for spelling in spellings if spelling.encode() in everything] == []

@@ -87,8 +87,8 @@ def test_the_demo_shows_pulled_data_keeps_pulling_and_leaves_no_process(installa
         assert wait_for(lambda: of_installation(environment) == [], 5), of_installation(environment)
 
 
-def test_a_child_that_dies_is_started_again(installation):
-    with started(installation) as (url, process):
+def test_a_child_that_dies_is_started_again(migrated):
+    with started(migrated) as (url, process):
         import os
         from pathlib import Path
 
@@ -113,7 +113,7 @@ def test_a_child_that_dies_is_started_again(installation):
         assert wait_for(lambda: requests.get(f"{url}/healthz", timeout=5).ok if _up(url) else False, 20)
         process.send_signal(signal.SIGTERM)
         assert process.wait(40) == 0
-        assert wait_for(lambda: of_installation(installation) == [], 5), of_installation(installation)
+        assert wait_for(lambda: of_installation(migrated) == [], 5), of_installation(migrated)
 
 
 def _up(url: str) -> bool:
@@ -220,8 +220,8 @@ def test_a_new_installation_is_set_up_in_the_browser_and_pulls(installation):
 
 
 @pytest.mark.parametrize("path", ["/static/js/theme.js"])
-def test_files_are_served_by_their_hashed_names_only(installation, path):
-    with started(installation, "--no-worker") as (url, _):
+def test_files_are_served_by_their_hashed_names_only(migrated, path):
+    with started(migrated, "--no-worker") as (url, _):
         assert requests.get(url + path, timeout=10).status_code == 404
         page = requests.get(f"{url}/accounts/login/", timeout=10)
         source = re.search(r'src="(/static/js/theme\.[0-9a-f]{12}\.js)"', page.text)[1]

@@ -49,9 +49,9 @@ def api():
 
 
 @pytest.fixture
-def environment(installation, api):
+def environment(migrated, api):
     """An installation that has pulled ten days."""
-    environment = {**installation, "UMEET_URL": api.url}
+    environment = {**migrated, "UMEET_URL": api.url}
     pull(environment, api, 10)
     return environment
 

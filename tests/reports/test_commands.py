@@ -19,13 +19,13 @@ DATA = Path(__file__).parent.parent / "data"
 
 
 @pytest.fixture
-def run(installation, repository):
+def run(migrated, repository):
     """Run manage.py in an installation of its own; returns the finished process."""
 
     def run(*arguments: str, stdin: str | None = None, **changes: str) -> subprocess.CompletedProcess[bytes]:
         return subprocess.run(
             [sys.executable, str(repository / "manage.py"), *arguments],
-            env={**installation, **changes},
+            env={**migrated, **changes},
             input=None if stdin is None else stdin.encode(),
             capture_output=True,
             timeout=120,
@@ -213,10 +213,10 @@ def test_load_says_where_a_file_is_wrong_and_imports_the_others(run, tmp_path):
     assert "none.json cannot be read" in error
 
 
-def test_a_reader_that_stops_early_is_no_error(run, installation, repository):
+def test_a_reader_that_stops_early_is_no_error(run, migrated, repository):
     run("load", str(DATA / "document-sample.json"))
     command = f"{sys.executable} {repository}/manage.py export meetings | head -c 5"
-    done = subprocess.run(["bash", "-c", command], env=installation, capture_output=True, timeout=60)
+    done = subprocess.run(["bash", "-c", command], env=migrated, capture_output=True, timeout=60)
     assert done.stderr == b""
 
 

@@ -9,15 +9,15 @@ from zoneinfo import ZoneInfo
 import pytest
 from django.conf import settings as django_settings
 from django.db import connection
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
-from reports import csvtable, exports, longtables, rawrows, summaries
+from reports import csvtable, exports, longtables, measures, rawrows, summaries
 from reports.figures import people, telephony, usage
 from reports.filter import Filter
 from reports.models import Participant
 from tests.reports.figures.oracle import parts, periods, worlds
-from tests.support import NOW, call, csv_rows, meeting, take, visit
+from tests.support import NOW, call, csv_rows, examples, meeting, take, visit
 
 pytestmark = pytest.mark.django_db
 
@@ -242,7 +242,7 @@ def test_blocks_are_written_as_their_rows_are(meetings, raw):
     assert len(list(written.rows(Filter(), NOW))) == 2 * len(names)
 
 
-few = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+few = examples(60)
 
 
 def slow_attendees(chosen, now):
@@ -274,7 +274,7 @@ def slow_visits(chosen, now):
         for one in of.participants.all():
             if chosen.name not in {None, one.name_key}:
                 continue
-            begin, end = summaries.visit_span(one, of.end_time, now)
+            begin, end = measures.visit_span(one, of.end_time, now)
             yield (
                 of.uuid,
                 room.host_id if room else "",

@@ -7,13 +7,13 @@ from decimal import Decimal
 
 import pytest
 from django.db import IntegrityError, connection
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from reports import bulk, importer, prepared, schedule, summaries
 from reports.models import Change, Meeting, Participant, Pull, Rejected, Room, TelephonyUsage, TrackedNumber
 from reports.provider.payloads import Call, Visit
-from tests.support import NOW, call, counts, ledger, meeting, new_pull, take, take_array, visit
+from tests.support import NOW, call, counts, examples, ledger, meeting, new_pull, take, take_array, visit
 
 pytestmark = pytest.mark.django_db
 
@@ -431,7 +431,7 @@ reports = st.builds(
 )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(60)
 @given(st.lists(reports, min_size=1, max_size=6))
 def test_any_sequence_of_reports_can_be_repeated_and_rebuilt_without_a_change(db, sequence):
     for model in (Change, Meeting, Rejected, Room, Pull):

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from reports import folding, kept, maintenance
@@ -17,10 +17,10 @@ from reports.figures.room_usage import room_usage
 from reports.filter import Filter
 from reports.keptmodels import KeptPeople, KeptTotals, Stretch, Touched
 from reports.models import Ledger, Meeting, Room, TelephonyUsage
-from tests.support import NOW, call, meeting, take, visit
+from tests.support import NOW, call, examples, meeting, take, visit
 
 pytestmark = pytest.mark.django_db
-few = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+few = examples(40)
 ANYWHEN = replace(Filter(), first=date(2024, 1, 1), last=date(2027, 12, 31))
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from django.db import connection, transaction
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from reports import checks, importer, maintenance, querysets, search, summaries
@@ -13,7 +13,7 @@ from reports.expressions import LONG
 from reports.filter import Filter
 from reports.models import Meeting, Participant, SearchText, TelephonyUsage
 from reports.text import fold
-from tests.support import NOW, call, meeting, take, visit
+from tests.support import NOW, call, examples, meeting, take, visit
 
 pytestmark = pytest.mark.django_db
 
@@ -58,7 +58,7 @@ some_number = st.sampled_from(["", "157110632", "15711063231", "1579334441"])
 some_query = st.text(LETTERS + "\x00", min_size=1, max_size=4) | st.sampled_from(["15", "157-110", "1 5", "5711063231"])
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(60)
 @given(
     st.lists(st.tuples(some_text, st.lists(some_text, max_size=3), some_number), min_size=1, max_size=8),
     st.lists(some_query, min_size=1, max_size=12),

@@ -3,17 +3,17 @@
 from dataclasses import replace
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from reports.figures import attendance, people
 from reports.filter import Filter
 from reports.models import Meeting
 from tests.reports.figures.oracle import worlds
-from tests.support import NOW, meeting, take, visit
+from tests.support import NOW, examples, meeting, take, visit
 
 pytestmark = pytest.mark.django_db
-few = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+few = examples(30)
 
 
 def of(*visits, **changes):

@@ -6,7 +6,7 @@ from dataclasses import replace
 from decimal import ROUND_HALF_UP, Decimal
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from reports import exports, folding, kept, summaries
@@ -15,10 +15,10 @@ from reports.figures.booking import BOOKING_SORTS, Booking
 from reports.filter import Filter
 from reports.models import Meeting
 from tests.reports.figures.oracle import fold, parts, periods, worlds
-from tests.support import csv_rows, meeting, take, take_array, visit
+from tests.support import csv_rows, examples, meeting, take, take_array, visit
 
 pytestmark = pytest.mark.django_db
-few = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+few = examples(30)
 
 
 def sums(meetings):

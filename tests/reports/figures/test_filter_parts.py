@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 import time_machine
 from django.contrib.auth.models import Permission
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from reports import exports
@@ -16,10 +16,10 @@ from reports.models import Meeting, Participant, TelephonyUsage
 from reports.querysets import clock_hour
 from reports.text import mask
 from tests.reports.figures.oracle import parts, periods, worlds
-from tests.support import NOW, call, csv_rows, meeting, take
+from tests.support import NOW, call, csv_rows, examples, meeting, take
 
 pytestmark = pytest.mark.django_db
-few = settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+few = examples(80)
 
 
 @few

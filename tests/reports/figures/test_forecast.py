@@ -8,17 +8,17 @@ from statistics import mean
 
 import pytest
 import time_machine
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from reports.figures import telephony
 from reports.figures.forecast import forecast, of_month
 from reports.filter import Filter
 from reports.models import Meeting, TelephonyUsage
-from tests.support import meeting, take
+from tests.support import examples, meeting, take
 
 pytestmark = pytest.mark.django_db
-few = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+few = examples(25)
 NOW = datetime(2026, 3, 18, 4, 0, tzinfo=UTC)  # a Wednesday, noon in Shanghai
 TODAY = date(2026, 3, 18)
 EVERYTHING = Filter()

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from django.test import override_settings
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from reports import clockwork, exports, intervals
@@ -17,10 +17,10 @@ from reports.figures.occupancy import Occupied
 from reports.filter import Filter
 from reports.models import Meeting, Room
 from tests.reports.figures.oracle import parts, periods, worlds
-from tests.support import NOW, SHANGHAI, csv_rows, meeting, take
+from tests.support import NOW, SHANGHAI, csv_rows, examples, meeting, take
 
-few = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-many = settings(max_examples=300, deadline=None)
+few = examples(40)
+many = examples(300)
 MARCH_9 = date(2026, 3, 9)  # a Monday
 
 
@@ -156,7 +156,7 @@ def test_hours_are_those_of_plain_python(db, world, data):
         assert [tuple(hour) for hour in occupancy.hours(chosen, world.now)] == oracle.hours(chosen)
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(80)
 @given(
     start=st.integers(0, 6 * 86_400),
     length=st.integers(-60, 7200) | st.integers(0, 86_500) | st.sampled_from((86_399, 86_400)),

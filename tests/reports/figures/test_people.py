@@ -7,7 +7,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from reports import exports
@@ -15,10 +15,10 @@ from reports.figures import people
 from reports.figures.people import PERSON_SORTS, Person
 from reports.filter import Filter
 from tests.reports.figures.oracle import fold, parts, periods, worlds
-from tests.support import NOW, csv_rows, meeting, take, visit
+from tests.support import NOW, csv_rows, examples, meeting, take, visit
 
 pytestmark = pytest.mark.django_db
-few = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+few = examples(40)
 
 
 def attendees_of(oracle, chosen):

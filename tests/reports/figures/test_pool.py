@@ -11,7 +11,7 @@ import pytest
 from django.db import connection
 from django.test import override_settings
 from django.test.utils import CaptureQueriesContext
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from reports import courses, exports, folding, kept
@@ -22,11 +22,11 @@ from reports.keptmodels import Touched
 from reports.models import Ledger, Licence, Meeting, Room
 from reports.querysets import clock_hour
 from tests.reports.figures.oracle import parts, periods, worlds
-from tests.support import NOW, csv_rows, meeting, take
+from tests.support import NOW, csv_rows, examples, meeting, take
 
-few = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-many = settings(max_examples=300, deadline=None)
-many_worlds = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+few = examples(40)
+many = examples(300)
+many_worlds = examples(100)
 MARCH_9 = date(2026, 3, 9)
 
 # A world of some seconds -----------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from reports import exports, schedule
@@ -16,10 +16,10 @@ from reports.figures.reconciliation import Figures, Here, Kind, State, explain_d
 from reports.filter import Filter
 from reports.models import Meeting, ProviderPeriod, ProviderRoom, PulledDay, Rejected, Room
 from tests.reports.figures.oracle import Oracle, known_sum, worlds
-from tests.support import NOW, SHANGHAI, call, csv_rows, meeting, take, visit
+from tests.support import NOW, SHANGHAI, call, csv_rows, examples, meeting, take, visit
 
 pytestmark = pytest.mark.django_db
-few = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+few = examples(40)
 
 DAY = date(2026, 3, 9)
 MARCH = (date(2026, 3, 1), date(2026, 3, 31))

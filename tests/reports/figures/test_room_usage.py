@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import date
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from reports import exports
@@ -13,10 +13,10 @@ from reports.figures.room_usage import ROOM_SORTS, most_used, room_usage
 from reports.filter import Filter
 from reports.models import Room
 from tests.reports.figures.oracle import parts, periods, worlds
-from tests.support import NOW, call, csv_rows, meeting, take
+from tests.support import NOW, call, csv_rows, examples, meeting, take
 
 pytestmark = pytest.mark.django_db
-few = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+few = examples(40)
 MARCH_9 = date(2026, 3, 9)
 DAY = Filter(first=MARCH_9, last=MARCH_9)
 

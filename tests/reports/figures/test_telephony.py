@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from reports import exports
@@ -14,10 +14,10 @@ from reports.figures import telephony
 from reports.figures.telephony import Calls
 from reports.filter import Filter
 from tests.reports.figures.oracle import parts, periods, worlds
-from tests.support import NOW, call, csv_rows, meeting, take
+from tests.support import NOW, call, csv_rows, examples, meeting, take
 
 pytestmark = pytest.mark.django_db
-few = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+few = examples(40)
 KEYS = {
     "type": lambda one: one.type,
     "country": lambda one: one.country,

@@ -5,7 +5,7 @@ from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from reports import exports
@@ -13,10 +13,10 @@ from reports.figures import usage
 from reports.figures.usage import Totals
 from reports.filter import Filter
 from tests.reports.figures.oracle import most_at_once, parts, periods, worlds
-from tests.support import NOW, call, csv_rows, meeting, take, visit
+from tests.support import NOW, call, csv_rows, examples, meeting, take, visit
 
 pytestmark = pytest.mark.django_db
-few = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+few = examples(40)
 MARCH_9 = date(2026, 3, 9)
 DAY = Filter(first=MARCH_9, last=MARCH_9)
 
