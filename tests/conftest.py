@@ -86,23 +86,30 @@ def installation(tmp_path, request) -> Iterator[dict[str, str]]:
 
 
 @pytest.fixture(scope="session")
-def _ledger_file(django_db_setup, django_db_blocker, tmp_path_factory: pytest.TempPathFactory) -> Path | None:
-    """An empty ledger of the newest schema as a file; None on a server."""
-    if connection.vendor != "sqlite":
-        return None
-    file = tmp_path_factory.mktemp("ledger") / "roomledger.sqlite3"
-    with django_db_blocker.unblock(), connection.cursor() as cursor:
-        cursor.execute("VACUUM INTO %s", [str(file)])
-    return file
+def _empty_ledger(django_db_setup, django_db_blocker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path | str]:
+    """An empty ledger of the newest schema: a file, or the name of a database on a server."""
+    with django_db_blocker.unblock():
+        if connection.vendor == "sqlite":
+            file = tmp_path_factory.mktemp("ledger") / "roomledger.sqlite3"
+            with connection.cursor() as cursor:
+                cursor.execute("VACUUM INTO %s", [str(file)])
+            yield file
+            return
+        # A database is copied only while nobody is connected to it.
+        connection.close()
+        with services.copied(connection.settings_dict["NAME"]) as name:
+            yield name
 
 
 @pytest.fixture
-def migrated(installation: dict[str, str], _ledger_file: Path | None) -> dict[str, str]:
+def migrated(installation: dict[str, str], _empty_ledger: Path | str) -> dict[str, str]:
     """The same of an installation whose database is there: making it takes longer than most of what is tested."""
-    if _ledger_file is not None:
+    if isinstance(_empty_ledger, Path):
         folder = Path(installation["DATA_DIR"])
         folder.mkdir(parents=True)
-        shutil.copy(_ledger_file, folder)
+        shutil.copy(_empty_ledger, folder)
+    else:
+        services.replace(installation["DATABASE_URL"], _empty_ledger)
     return installation
 
 

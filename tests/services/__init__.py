@@ -40,6 +40,27 @@ def database() -> Iterator[str]:
 
 
 @contextmanager
+def copied(source: str) -> Iterator[str]:
+    """The name of a copy of a database to which nobody is connected, dropped afterwards."""
+    name = f"roomledger_{secrets.token_hex(6)}"
+    with psycopg.connect(POSTGRES, autocommit=True) as server:
+        server.execute(f'CREATE DATABASE "{name}" TEMPLATE "{source}"')
+    try:
+        yield name
+    finally:
+        with psycopg.connect(POSTGRES, autocommit=True) as server:
+            server.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+def replace(url: str, source: str) -> None:
+    """Put a copy of a database in the place of the empty one of `url`."""
+    name = urlsplit(url).path.strip("/")
+    with psycopg.connect(POSTGRES, autocommit=True) as server:
+        server.execute(f'DROP DATABASE "{name}"')
+        server.execute(f'CREATE DATABASE "{name}" TEMPLATE "{source}"')
+
+
+@contextmanager
 def broker() -> Iterator[str]:
     """The URL of an empty Redis database, emptied afterwards."""
     # One of those that nothing else uses. Each process of the suite has its own and runs one test at a time.
