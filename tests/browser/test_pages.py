@@ -70,6 +70,7 @@ def pages(page: Page) -> dict[str, set[int]]:
 def test_every_filter_of_every_page_swaps_to_what_its_address_shows(site: Page):
     room = Meeting.objects.exclude(room=None).order_by("-start_time").first().room
     day = timezone.localdate() - timedelta(days=3)
+    whole = ("/", "/pool/", "/meetings/", "/telephony/", "/people/", "/booked/")
     for path, drawn in pages(site).items():
         site.goto(f"{site.root}{path}?period=7d")
         site.evaluate("window.stayed = true")
@@ -91,6 +92,11 @@ def test_every_filter_of_every_page_swaps_to_what_its_address_shows(site: Page):
         site.get_by_role("link", name="30 days", exact=True).click()
         expect(site).not_to_have_url(re.compile("7d"))
         swapped("")
+        if path not in whole:
+            # The bar is the same one: here the page itself is looked at, once.
+            site.locator("select[name=state]").select_option("solo")
+            swapped("state=solo", again=True)
+            continue
         site.locator("select[name=state]").select_option("solo")
         swapped("state=solo", again=True)
         site.locator("select[name=state]").select_option("")

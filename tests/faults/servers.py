@@ -53,9 +53,10 @@ class Postgres:
     def url(self, name: str) -> str:
         return f"postgres://postgres@127.0.0.1:{self.port}/{name}"
 
-    def database(self, name: str) -> str:
+    def database(self, name: str, source: str = "template1") -> str:
+        """The URL of a new database, a copy of another to which nobody is connected."""
         with psycopg.connect(self.url("postgres"), autocommit=True) as server:
-            server.execute(f'CREATE DATABASE "{name}"')
+            server.execute(f'CREATE DATABASE "{name}" TEMPLATE "{source}"')
         return self.url(name)
 
 

@@ -13,9 +13,9 @@ from tests.faults.processes import ended, kill, manage, send, tables, wait_for, 
 from tests.support import KEY, SECRET, SHANGHAI
 
 # A handful in every run; KILLS=50 for the long one.
-KILLS = int(os.environ.get("KILLS", "4"))
+KILLS = int(os.environ.get("KILLS", "3"))
 # So many that the last kill has something left to disturb.
-DAYS = min(366, 60 + 8 * KILLS)
+DAYS = min(366, 45 + 8 * KILLS)
 
 
 @pytest.mark.django_db(transaction=True)

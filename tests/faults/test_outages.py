@@ -35,10 +35,14 @@ pytestmark = [
 KILLS = int(os.environ.get("KILLS", "12"))
 
 
+# The database that all the others begin as copies of.
+MIGRATED = "migrated"
+
+
 class Site:
     """One installation on its own database of the servers, and what the API was asked."""
 
-    def __init__(self, given: tuple[Path, Sandbox, Postgres, Redis], name: str) -> None:
+    def __init__(self, given: tuple[Path, Sandbox, Postgres, Redis], name: str, source: str = MIGRATED) -> None:
         folder, api, postgres, broker = given
         self.api, self.postgres, self.broker = api, postgres, broker
         names = ("UMEET_", "DATA_DIR", "DATABASE_", "CELERY_", "SECRET_", "ALLOWED_", "CSRF_", "TIME_", "EMAIL_")
@@ -47,15 +51,13 @@ class Site:
             **environment,
             "DJANGO_SETTINGS_MODULE": "tests.faults.few_days",
             "DATA_DIR": str(folder / name),
-            "DATABASE_URL": postgres.database(name),
+            "DATABASE_URL": postgres.database(name, source),
             "CELERY_BROKER_URL": broker.url,
             "UMEET_API_KEY": KEY,
             "UMEET_API_SECRET": SECRET,
             "UMEET_URL": api.url,
             "UMEET_TIMEOUT": "5",
         }
-        manage(self.environment, "migrate", "-v0")
-        manage(self.environment, "track", *api.world.numbers(api.clock().date(), api.clock().date())[:20])
 
     def send(self, task: str = "reports.tasks.pull_recent_days") -> None:
         send(self.environment, task)
@@ -83,7 +85,11 @@ def outage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, San
         servers() as (postgres, broker),
         Sandbox(World(seed=3, meetings_per_day=4), key=KEY, secret=SECRET, clock=lambda: moment) as api,
     ):
-        yield folder, api, postgres, broker
+        given = (folder, api, postgres, broker)
+        first = Site(given, MIGRATED, "template1").environment
+        manage(first, "migrate", "-v0")
+        manage(first, "track", *api.world.numbers(moment.date(), moment.date())[:20])
+        yield given
 
 
 @pytest.fixture(scope="module")

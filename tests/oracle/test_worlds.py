@@ -32,9 +32,9 @@ from tests.oracle.oracle import CallSums, Oracle
 from tests.oracle.tables import COLUMNS, Row, Tables
 from tests.oracle.world import EDGES, PLACES, Question, World
 
-SEEDS = range(int(os.environ.get("ORACLE_WORLDS", "150")))
+SEEDS = range(int(os.environ.get("ORACLE_WORLDS", "100")))
 ONE_SEED = os.environ.get("ORACLE_SEED")
-CHUNK = 30
+CHUNK = 20
 CHUNKS = [range(int(ONE_SEED), int(ONE_SEED) + 1)] if ONE_SEED else [SEEDS[at : at + CHUNK] for at in SEEDS[::CHUNK]]
 
 

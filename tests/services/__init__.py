@@ -23,8 +23,8 @@ def missing(reason: str) -> None:
 
 
 @contextmanager
-def database() -> Iterator[str]:
-    """The URL of a fresh PostgreSQL database, dropped afterwards."""
+def database(source: str = "template1") -> Iterator[str]:
+    """The URL of a fresh PostgreSQL database, dropped afterwards. source: the database that it is a copy of."""
     name = f"roomledger_{secrets.token_hex(6)}"
     try:
         server = psycopg.connect(POSTGRES, autocommit=True, connect_timeout=3)
@@ -32,7 +32,7 @@ def database() -> Iterator[str]:
         missing("PostgreSQL does not answer")
         raise AssertionError from None
     with server:
-        server.execute(f'CREATE DATABASE "{name}"')
+        server.execute(f'CREATE DATABASE "{name}" TEMPLATE "{source}"')
         try:
             yield urlunsplit(urlsplit(POSTGRES)._replace(path=f"/{name}"))
         finally:
@@ -65,7 +65,7 @@ def broker() -> Iterator[str]:
     """The URL of an empty Redis database, emptied afterwards."""
     # One of those that nothing else uses. Each process of the suite has its own and runs one test at a time.
     process = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
-    url = f"{REDIS}/{13 + process % 3}"
+    url = f"{REDIS}/{8 + process % 4}"
     client = redis.Redis.from_url(url, socket_connect_timeout=3)
     try:
         client.flushdb()

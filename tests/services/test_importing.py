@@ -20,14 +20,13 @@ WORKERS, ROUNDS = 4, 20
 
 
 @pytest.fixture
-def environment(tmp_path: Path, installation: dict[str, str]) -> Iterator[dict[str, str]]:
-    with services.database() as url:
+def environment(tmp_path: Path, installation: dict[str, str], on_server: str) -> Iterator[dict[str, str]]:
+    with services.database(on_server) as url:
         environment = {
             **{name: value for name, value in installation.items() if name != "CELERY_BROKER_URL"},
             "DATABASE_URL": url,
             "DATA_DIR": str(tmp_path / "workers"),
         }
-        manage(environment, "migrate", "-v0")
         yield environment
 
 

@@ -17,7 +17,7 @@ import pytest
 from reports.sandbox.server import Sandbox
 from reports.sandbox.world import World
 from tests import services
-from tests.faults.processes import ROOT, ended, manage, send, wait_for, worker
+from tests.faults.processes import ROOT, ended, send, wait_for, worker
 from tests.support import KEY, SECRET
 
 pytestmark = pytest.mark.service
@@ -27,8 +27,8 @@ CONNECTED = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_datab
 
 
 @pytest.fixture
-def environment(tmp_path: Path, installation: dict[str, str]) -> Iterator[dict[str, str]]:
-    with services.database() as url, services.broker() as broker:
+def environment(tmp_path: Path, installation: dict[str, str], on_server: str) -> Iterator[dict[str, str]]:
+    with services.database(on_server) as url, services.broker() as broker:
         environment = {
             **installation,
             "DATABASE_URL": url,
@@ -36,7 +36,6 @@ def environment(tmp_path: Path, installation: dict[str, str]) -> Iterator[dict[s
             "CELERY_BROKER_URL": broker,
             "DATA_DIR": str(tmp_path / "pooled"),
         }
-        manage(environment, "migrate", "-v0")
         yield environment
 
 

@@ -13,15 +13,15 @@ from tests.support import KEY, SECRET
 
 pytestmark = pytest.mark.service
 
-DAYS = 90
+DAYS = 60
 
 
-def test_two_workers_share_the_work_and_double_nothing(tmp_path, installation):
+def test_two_workers_share_the_work_and_double_nothing(tmp_path, installation, on_server):
     moment = datetime.now(UTC)
     some_days = {"DJANGO_SETTINGS_MODULE": "tests.faults.some_days", "HISTORY": str(DAYS)}
     base = {name: value for name, value in installation.items() if name not in {"DATABASE_URL", "CELERY_BROKER_URL"}}
     with (
-        services.database() as url,
+        services.database(on_server) as url,
         services.broker() as broker,
         Sandbox(World(seed=5, meetings_per_day=12), key=KEY, secret=SECRET, clock=lambda: moment) as api,
     ):
