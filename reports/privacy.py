@@ -68,9 +68,14 @@ def keyed_hash(plain: str) -> str:
     return f"{KEYED}{_keyed('report', plain, settings.SECRET_KEY)[:63]}" if plain else ""
 
 
+def is_keyed(kept_hash: str) -> bool:
+    """Whether a kept hash is of a report whose names are gone: of what is left it says nothing."""
+    return kept_hash.startswith(KEYED)
+
+
 def alike(kept_hash: str, plain: str) -> bool:
     """Whether what came has the content that a kept hash, plain or keyed, was made of."""
-    if not kept_hash.startswith(KEYED):
+    if not is_keyed(kept_hash):
         return kept_hash == plain
     if not plain:
         return False
@@ -442,6 +447,9 @@ def erase(name: str, now: datetime, *, fold_days: bool = True) -> Removed:
         # Their days are touched, so that nobody asks for these until they are made anew.
         KeptPeople.objects.filter(key=key).delete()
         SearchText.objects.filter(kind=SearchText.Kind.NAME.value, text=key).delete()
+        if done.visits:
+            # What stands in its place is found as any other name is.
+            SearchText.objects.get_or_create(kind=SearchText.Kind.NAME.value, text=REMOVED)
         told = sum(int(found or 0) for _listener, found in events.erasing.send(sender=None, key=key))
         events.tell(
             "name-erased",

@@ -7,10 +7,10 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
 
-from reports import folding, triggers, verification
+from reports import folding, privacy, triggers, verification
 from reports.keptmodels import KeptCalls, KeptCourse, KeptPeople, KeptSeries, KeptTotals, Stretch, Touched
 from reports.models import Ledger, Meeting, Participant, SearchText, TelephonyUsage
-from tests.support import call, meeting, take, visit
+from tests.support import NOW, call, meeting, take, visit
 
 # Triggers and transactions as in real life.
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -180,3 +180,17 @@ def test_rows_without_their_meeting_are_found(ledger):
         Participant.objects.filter(meeting__uuid="a").update(meeting_id=999)
         assert found()["rows of reports_participant without their reports_meeting"] == 3
         Participant.objects.all().delete()
+
+
+def test_a_ledger_from_which_names_were_removed_is_sound(ledger, settings):
+    """What stands in place of a name is no difference, nor that the hash of the report is a keyed one."""
+    privacy.erase("anna", NOW)
+    assert Participant.objects.filter(name__startswith="(name removed)").exists()
+    assert found() == {}
+    settings.RETENTION_NAMES_DAYS = 30
+    assert privacy.prune(NOW) > 0
+    folding.fold()
+    assert not Participant.objects.filter(meeting__uuid="a", name="王伟").exists()
+    assert found() == {}
+    assert folding.rebuild() == 0
+    assert found() == {}
