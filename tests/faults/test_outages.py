@@ -32,7 +32,7 @@ pytestmark = [
     pytest.mark.skipif(connection.vendor != "sqlite", reason="servers of its own: one run of the suite is enough"),
 ]
 # Some in every run; KILLS=50 for the long one.
-KILLS = int(os.environ.get("KILLS", "12"))
+KILLS = int(os.environ.get("KILLS", "8"))
 
 
 # The database that all the others begin as copies of.
