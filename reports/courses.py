@@ -269,11 +269,12 @@ def by_group(uses: Iterable[Use], groups: Mapping[int, int]) -> dict[int, list[U
 
 
 def group_of(room: int | None, extra: bool | None, groups: Mapping[int, int]) -> int:
-    """The group of one meeting's room."""
-    known = None if room is None else groups.get(room)
-    return known if known is not None else EXTRA if extra else UNKNOWN
+    """The group of one meeting's room. groups: those of the rooms of the pool; all others are temporary ones."""
+    if room is None:
+        return EXTRA if extra else UNKNOWN
+    return groups.get(room, EXTRA)
 
 
-def group_of_room(seats: int | None, temporary: bool) -> int:
-    """The group of a room."""
-    return EXTRA if temporary else UNKNOWN if seats is None else seats
+def group_of_room(seats: int | None) -> int:
+    """The group of a room of the pool."""
+    return UNKNOWN if seats is None else seats

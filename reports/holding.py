@@ -44,9 +44,9 @@ def long_spans(begin: datetime, end: datetime, now: datetime, meetings: "QuerySe
 
 
 def groups_of_rooms() -> dict[int, int]:
-    """The group of each room by its id: its seats, courses.EXTRA or courses.UNKNOWN."""
-    rooms = Room.objects.order_by().values_list("pk", "capacity", "temporary")
-    return {pk: courses.group_of_room(seats, temporary) for pk, seats, temporary in rooms}
+    """The group of each room of the pool by its id: its seats, or courses.UNKNOWN. Temporary ones are left out."""
+    rooms = Room.objects.filter(temporary=False).order_by().values_list("pk", "capacity")
+    return {pk: courses.group_of_room(seats) for pk, seats in rooms}
 
 
 USE = ("start_time", "uuid", "end_time", "is_extra", "room_id", "pk")

@@ -47,6 +47,12 @@ class Room(models.Model):
 
     class Meta:
         ordering = ("host_id",)
+        # Every page asks for the rooms of the pool; of temporary ones there may be a hundred times as many.
+        indexes: ClassVar = [
+            models.Index(
+                fields=["host_id"], name="room_of_pool", condition=models.Q(temporary=False) | ~models.Q(label="")
+            )
+        ]
         verbose_name = _("room")
         verbose_name_plural = _("rooms")
 

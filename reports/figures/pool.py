@@ -620,12 +620,11 @@ def by_size(run: Run, pool: Size, allowed: Collection[str] | None = None) -> lis
     """
     groups: dict[int, int] = {}
     hosts: dict[int, list[str]] = {}
-    for pk, host_id, seats, temporary in Room.objects.order_by("host_id").values_list(
-        "pk", "host_id", "capacity", "temporary"
-    ):
+    rooms = Room.objects.filter(temporary=False).order_by("host_id")
+    for pk, host_id, seats in rooms.values_list("pk", "host_id", "capacity"):
+        groups[pk] = courses.group_of_room(seats)
         if allowed is not None and host_id not in allowed:
             continue
-        groups[pk] = courses.group_of_room(seats, temporary)
         hosts.setdefault(groups[pk], []).append(host_id)
     sums = _sums_by_size(run, groups)
     sizes = {courses.UNKNOWN if seats is None else seats: count for seats, count in pool.by_capacity.items() if count}

@@ -59,16 +59,18 @@ def room_usage(chosen: Filter, now: datetime, *, calls: bool = True) -> list[Roo
     when they held a meeting, and so is the unknown room. calls: as in `by_room`.
     """
     found = by_room(chosen, now, calls=calls)
-    rooms = Room.objects.all()
+    pool = Room.objects.filter(temporary=False)
     if chosen.rooms:
-        rooms = rooms.filter(host_id__in=chosen.rooms)
+        pool = pool.filter(host_id__in=chosen.rooms)
     if chosen.allowed_rooms is not None:
-        rooms = rooms.filter(host_id__in=sorted(chosen.allowed_rooms))
+        pool = pool.filter(host_id__in=sorted(chosen.allowed_rooms))
+    rooms = {room.pk: room for room in pool}
+    # Whatever held a meeting of the selection is one of its rooms.
+    rooms |= Room.objects.in_bulk([pk for pk in found if pk and pk not in rooms])
     occupied, opening = occupancy.utilisation(chosen, now)
     rows = [
         RoomUsage(room, found.get(room.pk, Totals()), occupied.get(room.pk, 0) / opening if opening else None)
-        for room in rooms
-        if room.pk in found or not room.temporary
+        for room in rooms.values()
     ]
     if None in found:
         rows.append(RoomUsage(None, found[None], None))

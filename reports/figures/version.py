@@ -3,6 +3,7 @@
 from typing import Any, NamedTuple
 
 from django.db import connection
+from django.db.models import Q
 
 from reports import kept
 from reports.keptmodels import Touched
@@ -12,7 +13,8 @@ from reports.models import Ledger, Licence, Pull, PulledDay, Room
 class Version(NamedTuple):
     """The state of what is kept. Two that are equal stand for the same figures, but for the moving hand of the clock.
 
-    ledger: changes with every meeting and call and every day pulled. rest: with rooms and with what is rented.
+    ledger: changes with every meeting and call and every day pulled. rest: with the rooms of the pool, with the names
+    that administrators gave and with what is rented.
     running: whether a meeting runs, whose figures grow. pulling: whether a pull is at work.
     """
 
@@ -40,6 +42,11 @@ def version() -> Version:
             f"SELECT COUNT(*), COUNT(complete_at), MAX(complete_at), MAX(asked_at), MIN(day) FROM {names[PulledDay]}"  # noqa: S608
         )
         days = cursor.fetchone()
-    rooms = tuple(Room.objects.order_by().values_list(*(field.attname for field in Room._meta.concrete_fields)))
+    # A temporary room comes with its meeting, and has no name at the provider: but for a name of ours, it touches a day.
+    rooms = tuple(
+        Room.objects.filter(Q(temporary=False) | ~Q(label=""))
+        .order_by()
+        .values_list(*(field.attname for field in Room._meta.concrete_fields))
+    )
     rented = tuple(Licence.objects.order_by().values_list("pk", "last_seen_at", "pay_type", "expire_date"))
     return Version((folds or 0, touched, *days), hash((rooms, rented)), bool(kept.running_ids()), bool(pulling))

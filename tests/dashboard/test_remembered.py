@@ -50,7 +50,7 @@ def at_noon():
 
 @pytest.fixture
 def ledger(db, at_noon):
-    take(*(record(number) for number in range(1, 9)))
+    take(*(record(number) for number in range(1, 9)), record(3, uuid="extra", host_id="T0", is_extra=1))
     folding.fold()
     return at_noon
 
@@ -100,6 +100,9 @@ CHANGES = {
     "a meeting goes": lambda: Meeting.objects.get(uuid="u2").delete(),
     "its days are folded": lambda: (take(record(3, uuid="more")), folding.fold()),
     "a room is renamed": lambda: Room.objects.filter(host_id="H0").update(label="小会议室"),
+    "a temporary room is named": lambda: Room.objects.filter(host_id="T0").update(label="临时"),
+    "a temporary room comes": lambda: take(record(3, uuid="more extra", host_id="T1", is_extra=1)),
+    "a temporary room turns out to be one of the pool": lambda: take(record(4, host_id="T0", is_extra=0)),
     "a room grows": lambda: Room.objects.filter(host_id="H0").update(capacity=500),
     "more rooms are rented": lambda: Licence.objects.create(
         capacity={"25": 7}, pay_type="1", first_seen_at=NOW, last_seen_at=NOW
@@ -162,7 +165,7 @@ def test_tomorrow_is_another_page(ledger, admin):
 def test_a_pull_at_work_lets_a_page_stand_for_a_moment_only(ledger, admin):
     pull = Pull.objects.create(source="dates", started_at=NOW)
     before = plain(admin, "/rooms/")
-    take(record(3, uuid="piece"))
+    take(record(3, uuid="piece"), record(3, uuid="extra piece", host_id="T1", is_extra=1))
     assert plain(admin, "/rooms/") == before
     Room.objects.filter(host_id="H0").update(label="renamed at once")
     assert "renamed at once" in plain(admin, "/rooms/")
