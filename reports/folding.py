@@ -3,21 +3,22 @@
 import json
 import logging
 from bisect import bisect_left
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import nullcontext
 from datetime import date, datetime, timedelta
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.db import connection, models, transaction
-from django.db.models import F, Func, Max, QuerySet, Value
+from django.db.models import Count, F, Func, Max, QuerySet, Value
 from django.db.models.functions import Cast, Coalesce
 
-from reports import bulk, courses, intervals, summaries
+from reports import courses, intervals, summaries
 from reports.clockwork import DAY, days_between, inside, midnight, opening, opening_rules, peaks, runs, week_hours
 from reports.courses import Use
+from reports.fresh import BYS, Fresh, Turn, count, drop, replace, table_of
 from reports.holding import LONG, LONGEST, groups_of_rooms, short_uses
 from reports.kept import (
     ADDED,
@@ -57,11 +58,11 @@ from reports.sums import (
     ATTENDEE_SUMS,
     BOOKING_SUMS,
     CALL_SUMS,
+    ENDS_BUCKET,
+    JUDGED,
     MEETING_SUMS,
     SERIES_SUMS,
     FoldedTopic,
-    ends_bucket,
-    past_ends_of_days,
 )
 
 logger = logging.getLogger(__name__)
@@ -69,20 +70,29 @@ DAYS_A_TURN = 31  # one transaction: whoever else writes waits no longer
 Progress = Callable[[int, int], None]
 
 
-def fold(*, stretches: bool = True, progress: Progress | None = None) -> int:
-    """Make the sums of every touched day anew, and with `stretches` those of the longer ones; returns the days.
+def fold(
+    *, stretches: bool = True, quiet: bool = False, progress: Progress | None = None, turn: Turn | None = None
+) -> int:
+    """Make the sums of every day anew that is touched by now, and with `stretches` those of the longer ones.
 
-    Some days a transaction. Two that fold at once wait for one another.
+    Out: how many days. Some days a transaction. Of two that fold at once one waits for the other, or begins anew.
+    quiet: only those longer stretches in which no day was folded just now; the others will soon be void again. turn:
+    held whenever sums are put in their place; None where nobody else in this process writes.
     """
     _sign()
     done = 0
-    while turn := _fold_some():
-        done += turn
+    spoilt: set[int] = set()
+    turn = turn or nullcontext()
+    # What comes meanwhile is for the next time: while a pull goes on there would be no end of it.
+    newest = Touched.objects.aggregate(pk=Max("pk"))["pk"] or 0
+    while days := _fold_some(newest, turn):
+        done += len(days)
+        spoilt |= _ancestors(days)
         if progress:
             progress(done, done + Touched.objects.values("day").distinct().count())
     if stretches:
         for scale in (THIRD, MONTH, YEAR):
-            _fold_stretches(scale)
+            _fold_stretches(scale, turn, spoilt if quiet else set())
     return done
 
 
@@ -101,7 +111,7 @@ def touch_all() -> None:
         for model in TABLES:
             model._default_manager.all().delete()
         Touched.objects.all().delete()
-        _count()
+        count()
         quote = connection.ops.quote_name
         for model, names in ((Meeting, "end_time"), (TelephonyUsage, "")):
             source, target = quote(model._meta.db_table), quote(Touched._meta.db_table)
@@ -117,11 +127,6 @@ def _lock() -> None:
         list(Ledger.objects.select_for_update())
 
 
-def _count() -> None:
-    """Touched days go: from here on their number tells other states apart (see figures/version.py)."""
-    Ledger.objects.update(folds=F("folds") + 1)
-
-
 def _sign() -> None:
     """Sums made by other rules than those of the settings are no use."""
     rules = {"time_zone": settings.TIME_ZONE, "opening_hours": opening_rules()}
@@ -133,11 +138,20 @@ def _sign() -> None:
             touch_all()
 
 
-def _fold_some() -> int:
+def _ancestors(days: Collection[date]) -> set[int]:
+    """The codes of all longer stretches that some days lie in."""
+    return {code(begin_of(day, scale), scale) for day in days for scale in (THIRD, MONTH, YEAR)}
+
+
+def _fold_some(newest: int, turn: Turn) -> set[date]:
+    """Make the sums of some days anew that are touched up to a row of Touched; returns them, none where none is."""
     zone = ZoneInfo(settings.TIME_ZONE)
-    with transaction.atomic():
-        _lock()
-        waiting = list(Touched.objects.order_by("day", "pk").values_list("pk", "day", "end_time"))
+    made: set[date] = set()
+
+    def make(fresh: Fresh) -> Callable[[], None] | None:
+        nonlocal made
+        rows = Touched.objects.filter(pk__lte=newest).order_by("day", "pk")
+        waiting = list(rows.values_list("pk", "day", "end_time"))
         taken: list[int] = []
         days: set[date] = set()
         own: set[date] = set()
@@ -148,51 +162,48 @@ def _fold_some() -> int:
             days |= more
             own.add(day)
             taken.append(pk)
+        made = days
         if not days:
-            return 0
-        ancestors = {code(begin_of(day, scale), scale) for day in days for scale in (THIRD, MONTH, YEAR)}
-        Stretch.objects.filter(code__in=ancestors).delete()
+            return None
         groups = groups_of_rooms()
         for first, last in runs(days):
-            _fold_occupied(first, last, zone, groups)
+            _fold_occupied(first, last, zone, groups, fresh)
         # A meeting that only reaches into a day changes nothing but who held a room in it.
         for first, last in runs(own):
-            _fold_rows(first, last, zone)
-        for start in range(0, len(taken), 500):
-            Touched.objects.filter(pk__in=taken[start : start + 500]).delete()
-        _count()
-        return len(days)
+            _fold_rows(first, last, zone, fresh)
 
+        def finish() -> None:
+            # What comes to these days after the moment that they were made of touches them again.
+            Stretch.objects.filter(code__in=_ancestors(days)).delete()
+            for start in range(0, len(taken), 500):
+                Touched.objects.filter(pk__in=taken[start : start + 500]).delete()
+            count()
 
-BYS: dict[type[models.Model], tuple[str, ...]] = {
-    KeptCalls: ("all", "room", "type", "country", "phone"),
-    KeptSeries: ("number", "topic"),
-}
+        return finish
+
+    while not replace(make, turn):
+        pass
+    return made
 
 
 # What the meetings of other days have a part in, by holding a room beyond midnight.
 OCCUPIED: tuple[type[models.Model], ...] = (KeptPeak, KeptOpening, KeptLevel, KeptCourse)
 
 
-def _drop(least: int, most: int, tables: Sequence[type[models.Model]] = TABLES) -> None:
-    """Take the kept sums of some stretches away."""
-    for model in tables:
-        kept = model._default_manager.filter(stretch__range=(least, most))
-        # By the first column of its index.
-        kept = kept.filter(by__in=BYS[model]) if model in BYS else kept
-        kept._raw_delete(kept.db)
-
-
-def _fold_rows(first: date, last: date, zone: ZoneInfo) -> None:
+def _fold_rows(first: date, last: date, zone: ZoneInfo, fresh: Fresh) -> None:
     """The sums of days that follow one another, over the meetings and calls of each."""
-    _drop(code(first), code(last), [model for model in TABLES if model not in OCCUPIED])
+    fresh.drop(code(first), code(last), [model for model in TABLES if model not in OCCUPIED])
     days = (first, last)
     with_meetings, with_calls = (
         set(model._default_manager.filter(local_day__range=days).order_by().values_list("local_day", flat=True))
         for model in (Meeting, TelephonyUsage)
     )
     # Without its last row a day is no day of the ledger; with calls alone it is one.
-    KeptTotals.objects.bulk_create(_of_no_meeting(day) for day in sorted(with_calls - with_meetings))
+    if only_calls := sorted(with_calls - with_meetings):
+        # What the sums over nothing are: nothing is counted, and of nothing else is anything told.
+        counted = [field for field in KeptTotals._meta.concrete_fields if not field.primary_key and not field.null]
+        names = [field.attname for field in counted]
+        fresh.add(KeptTotals, names, [[code(day) if name == "stretch" else 0 for name in names] for day in only_calls])
     if not with_meetings and not with_calls:
         return
     given: dict[Any, Any] = {ANY_FIRST: first, ANY_LAST: last}
@@ -201,14 +212,7 @@ def _fold_rows(first: date, last: date, zone: ZoneInfo) -> None:
         for statement, parameters in _statements(connection.vendor):
             # A day has no other day's name, nor has a word of the statement.
             cursor.execute(statement, [given.get(value, value) for value in parameters])
-    _fold_hours(days, zone)
-    _fold_ends(days)
-
-
-def _of_no_meeting(day: date) -> KeptTotals:
-    """What the sums over nothing are: nothing is counted, and of nothing else is anything told."""
-    counted = [field for field in KeptTotals._meta.concrete_fields if not field.primary_key and not field.null]
-    return KeptTotals(**{field.attname: 0 for field in counted} | {"stretch": code(day)})
+    _fold_hours(days, zone, fresh)
 
 
 # Stand for the first and the last day in the statements, which are written once.
@@ -251,6 +255,8 @@ def _statements(vendor: str) -> list[tuple[str, list[Any]]]:
         _keep(KeptTotals, meetings.values(stretch_=stretch), both, "stretch"),
         _keep(KeptRooms, meetings.values(stretch_=stretch, key_=room), both, "stretch", "room"),
     ]
+    ends = meetings.filter(JUDGED).values(stretch_=stretch, key_=ENDS_BUCKET)
+    found.append(_keep(KeptEnds, ends, {"meetings": Count("pk")}, "stretch", "bucket"))
     for by, key in series.items():
         told = meetings.values(stretch_=stretch, by_=Value(by), key_=key)
         found.append(_keep(KeptSeries, told, SERIES_SUMS, "stretch", "by", "key"))
@@ -268,14 +274,13 @@ def _keep(
     model: type[models.Model], grouped: "QuerySet[Any, Any]", sums: Mapping[str, Any], *keys: str
 ) -> tuple[str, list[Any]]:
     """INSERT … SELECT: the groups of a query, with these sums, as rows of a model."""
-    quote = connection.ops.quote_name
     marked = {f"sum_{name}": expression for name, expression in sums.items()}
     statement, parameters = grouped.annotate(**marked).query.get_compiler(connection=connection).as_sql()
-    columns = ", ".join(quote(name) for name in [*keys, *sums])
-    return f"INSERT INTO {quote(model._meta.db_table)} ({columns}) {statement}", list(parameters)
+    columns = ", ".join(connection.ops.quote_name(name) for name in [*keys, *sums])
+    return f"INSERT INTO {table_of(model)} ({columns}) {statement}", list(parameters)
 
 
-def _fold_hours(days: tuple[date, date], zone: ZoneInfo) -> None:
+def _fold_hours(days: tuple[date, date], zone: ZoneInfo, fresh: Fresh) -> None:
     ended = Meeting.objects.filter(local_day__range=days, end_time__isnull=False).order_by()
     by_day: dict[date, list[tuple[datetime, datetime, int]]] = {}
     for day, start, end, week_hour in ended.values_list("local_day", "start_time", "end_time", "week_hour"):
@@ -285,20 +290,12 @@ def _fold_hours(days: tuple[date, date], zone: ZoneInfo) -> None:
     for day, spans in sorted(by_day.items()):
         began, opened = week_hours(spans, zone)
         rows += [[code(day), hour, began[hour], opened[hour]] for hour in range(168) if began[hour] or opened[hour]]
-    bulk.insert_rows(KeptHours, ["stretch", "week_hour", "began", "open_seconds"], rows)
+    fresh.add(KeptHours, ["stretch", "week_hour", "began", "open_seconds"], rows)
 
 
-def _fold_ends(days: tuple[date, date]) -> None:
-    by_day: dict[date, Counter[int]] = {}
-    for day, past in past_ends_of_days(Meeting.objects.filter(local_day__range=days)):
-        by_day.setdefault(day, Counter())[ends_bucket(past)] += 1
-    rows = [[code(day), bucket, many] for day, counted in sorted(by_day.items()) for bucket, many in counted.items()]
-    bulk.insert_rows(KeptEnds, ["stretch", "bucket", "meetings"], rows)
-
-
-def _fold_occupied(first: date, last: date, zone: ZoneInfo, groups: Mapping[int, int]) -> None:
+def _fold_occupied(first: date, last: date, zone: ZoneInfo, groups: Mapping[int, int], fresh: Fresh) -> None:
     """How rooms were held on days that follow one another, over all meetings of at most a day that reach into them."""
-    _drop(code(first), code(last), OCCUPIED)
+    fresh.drop(code(first), code(last), OCCUPIED)
     uses = sorted(short_uses(midnight(first, zone), midnight(last + DAY, zone)))
     starts = [use.start for use in uses]
     for day in days_between(first, last):
@@ -306,17 +303,17 @@ def _fold_occupied(first: date, last: date, zone: ZoneInfo, groups: Mapping[int,
         near = uses[bisect_left(starts, begin - timedelta(seconds=LONG)) : bisect_left(starts, end)]
         held = [use for use in near if use.end > begin or use.start >= begin]
         if held:
-            _fold_spans(day, held, zone)
-            _fold_course(day, held, groups, begin, end)
+            _fold_spans(day, held, zone, fresh)
+            _fold_course(day, held, groups, begin, end, fresh)
 
 
-def _fold_spans(day: date, uses: Sequence[Use], zone: ZoneInfo) -> None:
+def _fold_spans(day: date, uses: Sequence[Use], zone: ZoneInfo, fresh: Fresh) -> None:
     begin = midnight(day, zone)
     spans = [(use.start, use.end, use.room) for use in uses if use.end > use.start and use.end > begin]
     if not spans:
         return
     ((_day, most),) = peaks(((start, stop) for start, stop, _room in spans), [day], zone)
-    KeptPeak.objects.create(stretch=code(day), rooms=most)
+    fresh.add(KeptPeak, ["stretch", "rooms"], [[code(day), most]])
     if not (opened := opening(day, day)):
         return
     by_room: dict[int, list[intervals.Moments]] = {}
@@ -324,10 +321,12 @@ def _fold_spans(day: date, uses: Sequence[Use], zone: ZoneInfo) -> None:
         by_room.setdefault(room or UNKNOWN_ROOM, []).append((start, stop))
     held = {room: inside(intervals.union(parts), opened) for room, parts in by_room.items()}
     rows = [[code(day), room, seconds] for room, seconds in held.items() if seconds]
-    bulk.insert_rows(KeptOpening, ["stretch", "room", "seconds"], rows)
+    fresh.add(KeptOpening, ["stretch", "room", "seconds"], rows)
 
 
-def _fold_course(day: date, uses: Sequence[Use], groups: Mapping[int, int], begin: datetime, end: datetime) -> None:
+def _fold_course(
+    day: date, uses: Sequence[Use], groups: Mapping[int, int], begin: datetime, end: datetime, fresh: Fresh
+) -> None:
     run = courses.course_of(uses, begin, end, end)
     sums = {courses.ALL: courses.sums_of(run, opening(day, day))}
     for group, held in courses.by_group(uses, groups).items():
@@ -350,29 +349,32 @@ def _fold_course(day: date, uses: Sequence[Use], groups: Mapping[int, int], begi
                 ]
             )
     names = ["stretch", "size", "level", "seconds", "opening", "begun", "extra", "told", "longest"]
-    bulk.insert_rows(KeptLevel, names, rows)
+    fresh.add(KeptLevel, names, rows)
     hours = [courses.measured(run, *hour) for hour in courses.hours_of(day)]
     by_number = {one.hour.hour: [one.most, one.room_seconds, one.meetings] for one in hours}
     extras = sorted((one.others, one.use.start, one.use.uuid, one.use.pk) for one in run.begun if one.use.extra)
-    KeptCourse.objects.create(
-        stretch=code(day),
-        peak=run.peak,
-        head=run.levels[0],
-        head_until=int((run.times[1] if len(run.times) > 1 else end).timestamp()),
-        tail=run.levels[-1],
-        tail_from=int(run.times[-1].timestamp()),
-        least_extra=extras[0][0] if extras else None,
-        hours=_json([by_number.get(number) for number in range(24)]),
-        extras=_json([[others, int(start.timestamp()), pk] for others, start, _uuid, pk in extras]) if extras else "",
-    )
+    of_day = {
+        "stretch": code(day),
+        "peak": run.peak,
+        "head": run.levels[0],
+        "head_until": int((run.times[1] if len(run.times) > 1 else end).timestamp()),
+        "tail": run.levels[-1],
+        "tail_from": int(run.times[-1].timestamp()),
+        "least_extra": extras[0][0] if extras else None,
+        "hours": _json([by_number.get(number) for number in range(24)]),
+        "extras": _json([[others, int(start.timestamp()), pk] for others, start, _uuid, pk in extras])
+        if extras
+        else "",
+    }
+    fresh.add(KeptCourse, [*of_day], [[*of_day.values()]])
 
 
 def _json(value: Any) -> str:
     return json.dumps(value, separators=(",", ":"))
 
 
-def _fold_stretches(scale: int) -> None:
-    """Make the stretches of a scale that are missing, from those one smaller."""
+def _fold_stretches(scale: int, turn: Turn, but: Collection[int]) -> None:
+    """Make the stretches of a scale that are missing, from those one smaller. but: leaving out these."""
     codes = KeptTotals.objects.filter(stretch__lt=SCALE).values_list("stretch", flat=True)
     # A meeting may reach into a day that has no row of its own.
     opened = KeptPeak.objects.filter(stretch__lt=SCALE).values_list("stretch", flat=True)
@@ -383,25 +385,32 @@ def _fold_stretches(scale: int) -> None:
     lost = {*made, *KeptPeak.objects.filter(stretch__range=codes_of_scale).values_list("stretch", flat=True)} - wanted
     for spent in sorted(lost):
         # Only now: a page that was begun before may still read them.
-        _drop(spent, spent)
-    for missing in sorted(wanted - kept):
-        with transaction.atomic():
-            _lock()
-            first = day_of(missing)
-            last = end_of(first, scale)
-            # Of what it is made up of: days for a third, thirds for a month, months for a year.
-            least, most = code(first, scale - 1), code(last, scale - 1)
-            if scale > THIRD:
-                parts = _parts(first, last, scale - 1)
-                there = set(Stretch.objects.filter(code__in=parts).values_list("code", flat=True))
-                if not _whole(parts, there):
-                    continue  # a day of it was touched meanwhile: the next fold makes it
-            _drop(missing, missing)
-            for model in TABLES:
-                if model in OF_DAYS:
-                    continue
-                _add_up(model, missing, least, most)
-            Stretch.objects.get_or_create(code=missing)
+        with turn:
+            drop(spent, spent)
+    for missing in sorted(wanted - kept - set(but)):
+        while not replace(partial(_make_stretch, missing, scale), turn):
+            pass
+
+
+def _make_stretch(missing: int, scale: int, fresh: Fresh) -> Callable[[], None] | None:
+    first = day_of(missing)
+    last = end_of(first, scale)
+    # Of what it is made up of: days for a third, thirds for a month, months for a year.
+    least, most = code(first, scale - 1), code(last, scale - 1)
+    if scale > THIRD:
+        parts = _parts(first, last, scale - 1)
+        there = set(Stretch.objects.filter(code__in=parts).values_list("code", flat=True))
+        if not _whole(parts, there):
+            return None  # a day of it was touched meanwhile: the next fold makes it
+    fresh.drop(missing, missing)
+    for model in TABLES:
+        if model not in OF_DAYS:
+            _add_up(model, missing, least, most)
+
+    def finish() -> None:
+        Stretch.objects.get_or_create(code=missing)
+
+    return finish
 
 
 def _parts(first: date, last: date, scale: int) -> list[int]:
@@ -434,7 +443,8 @@ def _add_up(model: type[models.Model], target: int, least: int, most: int) -> No
     only = f" AND by IN ({', '.join(['%s'] * len(BYS[model]))})" if model in BYS else ""
     with connection.cursor() as cursor:
         cursor.execute(
-            f"INSERT INTO {table} ({columns}) SELECT {chosen.replace('%s', '%s AS stretch_', 1)} FROM {table} "  # noqa: S608
+            f"INSERT INTO {table_of(model)} ({columns}) "  # noqa: S608
+            f"SELECT {chosen.replace('%s', '%s AS stretch_', 1)} FROM {table} "
             f"WHERE stretch BETWEEN %s AND %s{only} GROUP BY {grouped}",
             [target, least, most, *BYS.get(model, ())],
         )

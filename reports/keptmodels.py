@@ -136,7 +136,7 @@ class KeptHours(models.Model):
 
 
 class KeptEnds(models.Model):
-    """Judged meetings of a stretch by how long after their booked end they ended (see sums.ends_bucket)."""
+    """Judged meetings of a stretch by how long after their booked end they ended (see sums.ENDS_BUCKET)."""
 
     stretch = models.PositiveIntegerField()
     bucket = models.SmallIntegerField()

@@ -18,9 +18,10 @@ import random
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
+from queue import SimpleQueue
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -30,6 +31,7 @@ from django.db.models import F, QuerySet
 
 from reports import access, folding, leases, logs, schedule, stopping, summaries, troubles
 from reports.access import NotConfigured as NotConfigured  # what make_client raises
+from reports.aside import Aside, Pace
 from reports.figures import reconciliation
 from reports.importer import Outcome, forget_unnamed, import_page, keep_licence
 from reports.models import Meeting, ProviderPeriod, ProviderRoom, Pull, PulledDay, Source, TrackedNumber, Work
@@ -48,14 +50,13 @@ RECORDS_TOGETHER = 300
 ROWS_AHEAD = 10_000  # some megabytes
 OBJECTS_A_LOOK = 20_000
 DAYS_A_CLAIM = 5
+DAYS_AHEAD = 3  # days that are claimed at least, so that the next one is always asked about
 DAYS_WORTH_A_READER = 15  # starting a process takes about as long as reading some days
 PERIODS_A_CLAIM = 5
 
 BACKOFF = timedelta(minutes=1)
 BACKOFF_AT_MOST = timedelta(hours=1)
 RUN_AT_MOST = timedelta(minutes=15)
-FOLD_EVERY, ADD_UP_EVERY = 1.0, 5.0  # seconds; the longer an adding up takes, the less often
-ADD_UP_SHARE = 0.05  # of the time of a pull
 LOOK_UP_EVERY = 0.3  # seconds, while an answer is waited for
 CLOSING_AT_MOST = 10.0  # seconds that a database may need to be back
 
@@ -126,8 +127,9 @@ class Run:
     failed_in_a_row: int = 0
     claimed: int = 0
     started: datetime = field(default_factory=utcnow)
-    folded: float = field(default_factory=time.monotonic)
-    add_up_from: float = field(default_factory=lambda: time.monotonic() + ADD_UP_EVERY)
+    pace: Pace = field(default_factory=Pace)
+    aside: Aside | None = None
+    kept_at: datetime | None = None
 
     def begin(self, claimed: int, asked_for: str, waiting: int = 0) -> Pull:
         """Note pieces that were claimed, and how many more wait: what the progress is measured against."""
@@ -178,27 +180,33 @@ class Run:
             seen.append(replace(answer, records=()))
             if len(records) < RECORDS_TOGETHER and isinstance(answers.peek(), Page):
                 continue
-            outcome.add(import_page(records, self.pull, self.clock(), piece=piece, pages=pages))
+            with self.turn():
+                outcome.add(import_page(records, self.pull, self.clock(), piece=piece, pages=pages))
             records, pages = [], 0
-            leases.extend(held, self.owner, self.clock())
+            self.keep(held)
             self.tell()
         return outcome, seen
 
+    def keep(self, held: Sequence[Work]) -> None:
+        """Extend the leases of pieces that are claimed, now and then: all that this run holds, of its kind."""
+        now = self.clock()
+        if held and (self.kept_at is None or not timedelta() <= now - self.kept_at < leases.LEASE / 10):
+            leases.extend(held, self.owner, now)
+            self.kept_at = now
+
+    def turn(self) -> AbstractContextManager[None]:
+        """Held while this run writes, where sums are made beside it."""
+        return self.aside.turns if self.aside else nullcontext()
+
     def done(self, pieces: int) -> None:
         if self.pull is not None:
-            Pull.objects.filter(pk=self.pull.pk).update(pieces_done=F("pieces_done") + pieces)
+            with self.turn():
+                Pull.objects.filter(pk=self.pull.pk).update(pieces_done=F("pieces_done") + pieces)
             self.tell()
-            # Pages need not add up again what came with these pieces. Not after each of them: its late meetings
-            # reach into the day that came before it.
-            if time.monotonic() - self.folded > FOLD_EVERY:
-                folding.fold(stretches=False)
-                self.folded = time.monotonic()
-            # Months and years that it makes void are added up again now and then, or pages would read every day.
-            if self.folded > self.add_up_from:
-                folding.fold()
-                spent = time.monotonic() - self.folded
-                self.folded = time.monotonic()
-                self.add_up_from = self.folded + max(ADD_UP_EVERY, spent / ADD_UP_SHARE)
+            if self.aside:
+                self.aside.wake()
+            elif self.pace.is_due():
+                self.pace.fold()
         self.failed_in_a_row = 0
 
     def failed(self, error: ProviderError) -> bool:
@@ -473,32 +481,55 @@ def pull_days(
         return None
     if days is not None:
         schedule.schedule_days(*days, clock())
-    going = True
-    with _running(run), _read_aside(client, _due(days, clock()).count()):
-        while going and not run.out_of_time():
-            candidates = _due(days, clock())
-            held = leases.claim(candidates, run.owner, clock(), DAYS_A_CLAIM)
-            if not held:
-                break
-            run.begin(len(held), _span([piece.day for piece in held]), candidates.filter(leases.free(clock())).count())
-            waiting = deque(held)
-            while going and waiting:
-                # The next day is asked about while one is imported; after a failure only when it is to go on.
-                ahead = [piece.day for piece in waiting]
-                with closing(_asked(client.detail(day, day) for day in ahead)) as answers:
-                    while waiting:
-                        _look_up()
-                        piece = waiting.popleft()
-                        leases.extend(held, run.owner, clock())
-                        try:
-                            outcome, pages = run.take(answers, [piece], f"day:{piece.day}")
-                        except ProviderError as error:
-                            _put_off([piece], run, error)
-                            going = run.failed(error)
-                            break
-                        _day_answered(piece, outcome, pages, run)
-                        run.done(1)
+    due = _due(days, clock()).count()
+    with _running(run), _read_aside(client, due), _fold_aside(run, due):
+        _ask_days(client, clock, days, run)
     return run.pull
+
+
+def _ask_days(client: Client, clock: Clock, days: tuple[date, date] | None, run: Run) -> None:
+    held: deque[PulledDay] = deque()
+    asked: SimpleQueue[PulledDay | None] = SimpleQueue()
+
+    def claim() -> None:
+        if run.out_of_time():
+            return
+        candidates = _due(days, clock())
+        if more := leases.claim(candidates, run.owner, clock(), DAYS_A_CLAIM):
+            waiting = candidates.filter(leases.free(clock())).count()
+            run.begin(len(more), _span([piece.day for piece in more]), waiting)
+            held.extend(more)
+            for piece in more:
+                asked.put(piece)
+
+    going = True
+    while going and (held or not run.out_of_time()):
+        # The next days are asked about while one is imported; after a failure only when it is to go on.
+        asked = SimpleQueue()
+        for piece in held:
+            asked.put(piece)
+        questions = (client.detail(piece.day, piece.day) for piece in iter(asked.get, None))
+        with closing(_asked(questions)) as answers:
+            try:
+                while True:
+                    if len(held) < DAYS_AHEAD:
+                        claim()
+                    if not held:
+                        return
+                    _look_up()
+                    piece = held.popleft()
+                    run.keep([piece, *held])
+                    try:
+                        outcome, pages = run.take(answers, [piece], f"day:{piece.day}")
+                    except ProviderError as error:
+                        _put_off([piece], run, error)
+                        going = run.failed(error)
+                        break
+                    with run.turn():
+                        _day_answered(piece, outcome, pages, run)
+                    run.done(1)
+            finally:
+                asked.put(None)
 
 
 def _due(days: tuple[date, date] | None, now: datetime) -> "QuerySet[PulledDay]":
@@ -518,6 +549,16 @@ def _read_aside(client: Client, days: int) -> Iterator[None]:
             yield
         finally:
             client.reader = None
+
+
+@contextmanager
+def _fold_aside(run: Run, days: int) -> Iterator[None]:
+    """And another thread makes the sums of what came, where it can see it."""
+    if days < DAYS_WORTH_A_READER or _processors() < 2 or connection.in_atomic_block:
+        yield
+        return
+    with Aside() as run.aside:
+        yield
 
 
 def _processors() -> int:
@@ -619,7 +660,7 @@ def pull_totals(
             run.begin(len(held), _span(days), candidates.filter(leases.free(clock())).count())
             for piece in held:
                 _look_up()
-                leases.extend(held, run.owner, clock())
+                run.keep(held)
                 first, last = _days_to_ask(piece, clock())
                 sent = clock()
                 try:

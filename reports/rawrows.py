@@ -69,7 +69,7 @@ def instant(value: datetime) -> int:
 
 
 @contextmanager
-def _one_moment() -> Iterator[None]:
+def one_moment() -> Iterator[None]:
     """What is asked inside sees the ledger as it stood at one moment, whatever is written meanwhile."""
     if connection.in_atomic_block:
         yield
@@ -95,7 +95,7 @@ def stream(rows: Rows, chunk: int = CHUNK) -> Iterator[Raw]:
     except EmptyResultSet:  # no row can be such: there is nothing to ask
         return
     # A cursor of the server's own, where there is a server: else the driver would fetch all rows at once.
-    with _one_moment(), connection.chunked_cursor() as cursor:
+    with one_moment(), connection.chunked_cursor() as cursor:
         cursor.execute(statement, parameters)
         while found := cursor.fetchmany(chunk):
             yield from found
@@ -144,7 +144,7 @@ def with_children(parents: Rows, children: Rows, foreign_key: str) -> Iterator[l
         found = {key: list(group) for key, group in groupby(rows, itemgetter(0))}
         return [(parent, found[parent[0]]) for parent in pending if parent[0] in found]
 
-    with _one_moment():
+    with one_moment():
         for parent in stream(parents, 5 * PARENTS):
             if pending and (len(pending) >= PARENTS or expected + (parent[1] or 0) > CHILDREN):
                 yield together()

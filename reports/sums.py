@@ -4,14 +4,13 @@ The same expressions give a figure straight from the rows and, computed ahead, t
 days (see kept.py). A sum over nothing that tells is unknown; the `tell_…` and `…_count` columns say how many told.
 """
 
-from bisect import bisect_left
-from collections.abc import Iterable
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 
 from django.db.models import (
     Aggregate,
     BigIntegerField,
+    Case,
     Count,
     ExpressionWrapper,
     F,
@@ -19,9 +18,10 @@ from django.db.models import (
     Max,
     Min,
     Q,
-    QuerySet,
+    SmallIntegerField,
     Sum,
     TextField,
+    When,
 )
 
 from reports.models import Meeting
@@ -78,24 +78,15 @@ BUCKETS = 4  # on each side, and one more for all beyond
 EDGES = [BUCKET * number for number in range(BUCKETS + 1)]
 
 
-def ends_bucket(past: int) -> int:
-    """Which of the buckets holds a meeting that ended so many seconds after its booked end (negative: before).
-
-    0: as booked; 1: within the first quarter of an hour after it, and so on; negative: before it.
-    """
-    place = bisect_left(EDGES, abs(past))
-    return place if past > 0 else -place
-
-
-def past_ends(meetings: "QuerySet[Meeting]") -> Iterable[int]:
-    """Seconds after their booked end of the judged ones among some meetings."""
-    return (past for _day, past in past_ends_of_days(meetings))
-
-
-def past_ends_of_days(meetings: "QuerySet[Meeting]") -> Iterable[tuple[date, int]]:
-    """The same, each with its local day."""
-    rows: Iterable[tuple[date, int]] = meetings.filter(_judged).order_by().values_list("local_day", PAST)
-    return rows
+# In which of the buckets a judged meeting ended. 0: as booked; 1: within the first quarter of an hour after its booked
+# end, and so on; negative: before it.
+ENDS_BUCKET = Case(
+    *(When(open_seconds__gt=F("duration") + edge, then=place + 1) for place, edge in reversed([*enumerate(EDGES)])),
+    *(When(open_seconds__gte=F("duration") - edge, then=-place) for place, edge in enumerate(EDGES)),
+    default=-len(EDGES),
+    output_field=SmallIntegerField(),
+)
+JUDGED = _judged
 
 
 # Calls -----------------------------------------------------------------------------------------------------

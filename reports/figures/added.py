@@ -3,12 +3,11 @@
 Both come from the expressions of sums.py, so it is one figure either way.
 """
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date
 from typing import Any
 
-from django.db.models import F, Max, Q, QuerySet
+from django.db.models import Count, F, Max, Q, QuerySet
 
 from reports import kept
 from reports.filter import Filter
@@ -16,7 +15,7 @@ from reports.kept import Row
 from reports.keptmodels import KeptCalls, KeptEnds, KeptPeople, KeptRooms, KeptSeries, KeptTotals
 from reports.models import Meeting, Participant, TelephonyUsage
 from reports.querysets import MeetingQuerySet, TelephonyUsageQuerySet
-from reports.sums import ATTENDEE_SUMS, SERIES_SUMS, FoldedTopic, ends_bucket, past_ends
+from reports.sums import ATTENDEE_SUMS, ENDS_BUCKET, JUDGED, SERIES_SUMS, FoldedTopic
 
 Sums = Mapping[str, Any]
 
@@ -124,11 +123,10 @@ def series(chosen: Filter, by: str, sums: Sums = SERIES_SUMS) -> dict[str, Row]:
 
 
 def ends(chosen: Filter) -> dict[int, int]:
-    """Judged meetings by the bucket of their end (see sums.ends_bucket)."""
+    """Judged meetings by the bucket of their end (see sums.ENDS_BUCKET)."""
 
     def ask(part: Filter) -> Iterable[tuple[int, Row]]:
-        counted = Counter(ends_bucket(past) for past in past_ends(_meetings(part)))
-        return ((bucket, {"meetings": meetings}) for bucket, meetings in counted.items())
+        return _asked(_meetings(part).filter(JUDGED), ENDS_BUCKET, {"meetings": Count("pk")})
 
     found = _gathered(chosen, lambda cover: _by(kept.rows(KeptEnds, cover.spans, ["meetings"]), "bucket"), ask)
     return {bucket: row["meetings"] for bucket, row in found.items()}

@@ -42,7 +42,7 @@ def version() -> Version:
             f"SELECT COUNT(*), COUNT(complete_at), MAX(complete_at), MAX(asked_at), MIN(day) FROM {names[PulledDay]}"  # noqa: S608
         )
         days = cursor.fetchone()
-    # A temporary room comes with its meeting, and has no name at the provider: but for a name of ours, it touches a day.
+    # A temporary room comes with its meeting and has no name at the provider: but for a name of ours, it touches a day.
     rooms = tuple(
         Room.objects.filter(Q(temporary=False) | ~Q(label=""))
         .order_by()
