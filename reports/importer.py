@@ -109,20 +109,27 @@ class Outcome:
 
 
 def import_page(records: Iterable[Record], pull: Pull, now: datetime, *, piece: str = "", pages: int = 1) -> Outcome:
-    """Import the records of one answer in one transaction and count them in `pull`.
+    """Import the records of one answer in one transaction and count them in `pull`: see `import_parts`."""
+    return import_parts([(piece, records)], pull, now, pages=pages)
 
-    In: records of either shape, `now` (UTC), and `piece`: the piece of work they were asked for.
-    Out: what happened. Errors: those of the database, and then nothing of the page is kept.
+
+def import_parts(
+    parts: Iterable[tuple[str, Iterable[Record]]], pull: Pull, now: datetime, *, pages: int = 1
+) -> Outcome:
+    """Import the records of some answers in one transaction and count them in `pull`.
+
+    In: the piece of work that records were asked for, and the records, of either shape; `now` (UTC); of how many
+    pages they are. Out: what happened. Errors: those of the database, and then nothing of them is kept.
 
     Rows are locked and inserted in an order that is the same for all workers: first the rooms, then the meetings,
     then the rejected records, of each those that are there and then those that are new, by their keys. Should two
-    workers stand against each other all the same, the page is tried again.
+    workers stand against each other all the same, it is tried again.
     """
-    # A page may hold a record twice when records shift while it is paged: each after the other.
+    # A record may come twice when records shift while it is paged: each after the other.
     rounds: list[dict[str, MeetingRecord]] = []
     rooms: list[RoomRecord] = []
-    unreadable: list[Unreadable] = []
-    for record in records:
+    unreadable: list[tuple[str, Unreadable]] = []
+    for piece, record in ((piece, record) for piece, records in parts for record in records):
         match record:
             case MeetingRecord():
                 place = next((seen for seen in rounds if record.uuid not in seen), None)
@@ -132,12 +139,12 @@ def import_page(records: Iterable[Record], pull: Pull, now: datetime, *, piece: 
             case RoomRecord():
                 rooms.append(record)
             case Unreadable():
-                unreadable.append(record)
+                unreadable.append((piece, record))
             case NoReport():
                 pass
     for attempt in range(1, TRIES + 1):
         try:
-            return _import(rounds, rooms, unreadable, pull, now, piece, pages)
+            return _import(rounds, rooms, unreadable, pull, now, pages)
         except OperationalError as error:
             # Inside somebody else's transaction nothing can be tried again: all of it has failed.
             if attempt == TRIES or connection.in_atomic_block or not bulk.is_conflict(error):
@@ -150,18 +157,17 @@ def import_page(records: Iterable[Record], pull: Pull, now: datetime, *, piece: 
 def _import(
     rounds: Sequence[Mapping[str, MeetingRecord]],
     rooms: Sequence[RoomRecord],
-    unreadable: Sequence[Unreadable],
+    unreadable: Sequence[tuple[str, Unreadable]],
     pull: Pull,
     now: datetime,
-    piece: str,
     pages: int,
 ) -> Outcome:
-    """One try of `import_page`: one transaction."""
+    """One try of `import_parts`: one transaction."""
     outcome = Outcome()
     with transaction.atomic():
         veil = privacy.Veil(now)
         rounds = [veil.over(batch) for batch in rounds]
-        unreadable = [veil.over_unreadable(record) for record in unreadable]
+        unreadable = [(piece, veil.over_unreadable(record)) for piece, record in unreadable]
         book = RoomBook({host_id for batch in rounds for record in batch.values() if (host_id := record.host_id)})
         if rooms:
             counts = book.learn(rooms)
@@ -172,7 +178,7 @@ def _import(
             _import_meetings(batch, book, pull, now, outcome, veil)
         if outcome.new or outcome.changed:
             search.keep(record for batch in rounds for record in batch.values())
-        _reject(unreadable, list(rounds[0]) if rounds else [], pull, now, piece, outcome)
+        _reject(unreadable, list(rounds[0]) if rounds else [], pull, now, outcome)
         if rounds:
             _wake(outcome, now)
         Pull.objects.filter(pk=pull.pk).update(
@@ -563,18 +569,18 @@ def _identity(record: Unreadable) -> str:
 
 
 def _reject(
-    records: Sequence[Unreadable], read: Sequence[str], pull: Pull, now: datetime, piece: str, outcome: Outcome
+    records: Sequence[tuple[str, Unreadable]], read: Sequence[str], pull: Pull, now: datetime, outcome: Outcome
 ) -> None:
     """Keep records that could not be read, each once however often it comes, and forget those that were read now.
 
-    In: `read`, the uuids of what could be read.
+    In: the records with the pieces they came with; `read`, the uuids of what could be read.
     """
     if not records and not Rejected.objects.exists():
         return
-    found = sorted(((_identity(record), record) for record in records), key=itemgetter(0))
-    _lock(Rejected.objects.filter(identity__in={*read, *(identity for identity, _ in found)}).order_by("identity"))
+    found = sorted(((_identity(record), piece, record) for piece, record in records), key=itemgetter(0))
+    _lock(Rejected.objects.filter(identity__in={*read, *(identity for identity, *_ in found)}).order_by("identity"))
     limit = privacy.names_limit(now)
-    for identity, record in found:
+    for identity, piece, record in found:
         told = {"raw": record.raw, "field": record.field[:200], "reason": record.reason}
         where = piece or (f"number:{record.meeting_id}" if record.meeting_id else "")
         row, made = Rejected.objects.get_or_create(

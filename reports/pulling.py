@@ -33,12 +33,12 @@ from reports import access, folding, leases, logs, schedule, stopping, summaries
 from reports.access import NotConfigured as NotConfigured  # what make_client raises
 from reports.aside import Aside, Pace
 from reports.figures import reconciliation
-from reports.importer import Outcome, forget_unnamed, import_page, keep_licence
+from reports.importer import Outcome, forget_unnamed, import_parts, keep_licence
 from reports.models import Meeting, ProviderPeriod, ProviderRoom, Pull, PulledDay, Source, TrackedNumber, Work
 from reports.provider.ahead import Ahead
 from reports.provider.client import Client
 from reports.provider.errors import BadPayload, Denied, ProviderError, Refused, Transient
-from reports.provider.payloads import MeetingRecord, Page, Record, RoomTotals
+from reports.provider.payloads import MeetingRecord, Page, Record, RoomTotals, Unreadable
 from reports.reading import Reader
 
 logger = logging.getLogger(__name__)
@@ -46,8 +46,9 @@ logger = logging.getLogger(__name__)
 NUMBERS_A_CALL = 200  # "At most 200 in one call" (share/reports)
 # No limit is documented. Other services of this family deliver at most 300 and take more as 300.
 PAGE_SIZE = 300
-RECORDS_TOGETHER = 300
-ROWS_AHEAD = 10_000  # some megabytes
+# Some megabytes each. A transaction costs the more the more pages of indexes it touches, nearly whatever it brings.
+ROWS_TOGETHER = 16_000
+ROWS_AHEAD = 16_000
 OBJECTS_A_LOOK = 20_000
 DAYS_A_CLAIM = 5
 DAYS_AHEAD = 3  # days that are claimed at least, so that the next one is always asked about
@@ -112,6 +113,18 @@ def _rows(answer: Answer) -> int:
 
 
 @dataclass(slots=True)
+class Taken:
+    """What one question brought. outcome: of the imports that its pages were part of. pages: without their records.
+
+    delivered: how many records of meetings.
+    """
+
+    outcome: Outcome = field(default_factory=Outcome)
+    pages: list[Page] = field(default_factory=list)
+    delivered: int = 0
+
+
+@dataclass(slots=True)
 class Run:
     """One run of a source. Nothing is written until the first piece is claimed."""
 
@@ -121,7 +134,6 @@ class Run:
     forced: bool = False
     owner: str = field(default_factory=leases.new_owner)
     pull: Pull | None = None
-    outcome: Outcome = field(default_factory=Outcome)
     error: str = ""
     state: str = Pull.State.DONE
     failed_in_a_row: int = 0
@@ -130,6 +142,8 @@ class Run:
     pace: Pace = field(default_factory=Pace)
     aside: Aside | None = None
     kept_at: datetime | None = None
+    untold: list[tuple[str, Sequence[Record], Outcome]] = field(default_factory=list)
+    rows: int = 0
 
     def begin(self, claimed: int, asked_for: str, waiting: int = 0) -> Pull:
         """Note pieces that were claimed, and how many more wait: what the progress is measured against."""
@@ -155,17 +169,15 @@ class Run:
             self.pull.refresh_from_db()
             self.watch(self.pull)
 
-    def take(self, answers: "Ahead[Answer]", held: Sequence[Work], piece: str = "") -> tuple[Outcome, list[Page]]:
-        """Import the pages of one question as they come; returns them without their records.
+    def take(self, answers: "Ahead[Answer]", held: Sequence[Work], piece: str = "") -> "Taken":
+        """Take the pages of one question as they come, and import them.
 
-        Pages that wait already are imported together, up to the records of one large page. Errors: ProviderError
-        of the client, after the pages before it.
+        Pages that wait already are imported together, up to ROWS_TOGETHER. What is not imported when the question
+        ends, because more waits, is for the next `take` or `put`. Errors: ProviderError of the client, after the pages
+        before it.
         """
         assert self.pull is not None  # noqa: S101 — begin() comes first
-        outcome = Outcome()
-        seen: list[Page] = []
-        records: list[Record] = []
-        pages = 0
+        taken = Taken()
         while True:
             while not answers.wait(LOOK_UP_EVERY):
                 _look_up()
@@ -175,17 +187,29 @@ class Run:
                 break
             if isinstance(answer, ProviderError):
                 raise answer
-            records += answer.records
-            pages += 1
-            seen.append(replace(answer, records=()))
-            if len(records) < RECORDS_TOGETHER and isinstance(answers.peek(), Page):
-                continue
-            with self.turn():
-                outcome.add(import_page(records, self.pull, self.clock(), piece=piece, pages=pages))
-            records, pages = [], 0
+            taken.pages.append(replace(answer, records=()))
+            taken.delivered += sum(isinstance(record, MeetingRecord | Unreadable) for record in answer.records)
+            self.untold.append((piece, answer.records, taken.outcome))
+            self.rows += _rows(answer)
+            if self.rows >= ROWS_TOGETHER or not answers.ready:
+                self.put()
             self.keep(held)
-            self.tell()
-        return outcome, seen
+        if self.rows >= ROWS_TOGETHER or not answers.ready:
+            self.put()
+        return taken
+
+    def put(self) -> None:
+        """Import what was taken."""
+        if not self.untold:
+            return
+        assert self.pull is not None  # noqa: S101 — begin() comes first
+        parts = [(piece, records) for piece, records, _outcome in self.untold]
+        with self.turn():
+            done = import_parts(parts, self.pull, self.clock(), pages=len(parts))
+        for outcome in {id(outcome): outcome for _piece, _records, outcome in self.untold}.values():
+            outcome.add(done)
+        self.untold, self.rows = [], 0
+        self.tell()
 
     def keep(self, held: Sequence[Work]) -> None:
         """Extend the leases of pieces that are claimed, now and then: all that this run holds, of its kind."""
@@ -403,13 +427,15 @@ def pull_numbers(
             run.begin(len(chunk), f"{chunk[0]} …" if len(chunk) > 1 else chunk[0], waiting)
             try:
                 with closing(_asked([client.reports(chunk)])) as answers:
-                    outcome, pages = run.take(answers, held)
+                    taken = run.take(answers, held)
+                    run.put()
             except ProviderError as error:
+                run.put()
                 _put_off(held, run, error)
                 if not run.failed(error):
                     break
                 continue
-            _numbers_answered(held, outcome, pages, run)
+            _numbers_answered(held, taken.outcome, taken.pages, run)
             run.done(len(chunk))
     return run.pull
 
@@ -502,6 +528,17 @@ def _ask_days(client: Client, clock: Clock, days: tuple[date, date] | None, run:
             for piece in more:
                 asked.put(piece)
 
+    def put(answered: list[tuple[PulledDay, Taken]]) -> None:
+        """Import what is taken, and only then note its days as done."""
+        run.put()
+        if answered:
+            with run.turn():
+                for piece, taken in answered:
+                    _day_answered(piece, taken, run)
+            run.done(len(answered))
+            answered.clear()
+
+    answered: list[tuple[PulledDay, Taken]] = []  # not noted yet
     going = True
     while going and (held or not run.out_of_time()):
         # The next days are asked about while one is imported; after a failure only when it is to go on.
@@ -515,19 +552,21 @@ def _ask_days(client: Client, clock: Clock, days: tuple[date, date] | None, run:
                     if len(held) < DAYS_AHEAD:
                         claim()
                     if not held:
+                        put(answered)
                         return
                     _look_up()
                     piece = held.popleft()
-                    run.keep([piece, *held])
+                    run.keep([*(done for done, _taken in answered), piece, *held])
                     try:
-                        outcome, pages = run.take(answers, [piece], f"day:{piece.day}")
+                        taken = run.take(answers, [piece], f"day:{piece.day}")
                     except ProviderError as error:
+                        put(answered)
                         _put_off([piece], run, error)
                         going = run.failed(error)
                         break
-                    with run.turn():
-                        _day_answered(piece, outcome, pages, run)
-                    run.done(1)
+                    answered.append((piece, taken))
+                    if not run.untold:
+                        put(answered)
             finally:
                 asked.put(None)
 
@@ -565,8 +604,8 @@ def _processors() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _day_answered(piece: PulledDay, outcome: Outcome, pages: Sequence[Page], run: Run) -> None:
-    now = run.clock()
+def _day_answered(piece: PulledDay, taken: Taken, run: Run) -> None:
+    now, pages = run.clock(), taken.pages
     complete = all(page.complete for page in pages)
     announced = next((page.total_record for page in reversed(pages) if page.total_record is not None), None)
     age = schedule.provider_today(now) - piece.day
@@ -586,7 +625,7 @@ def _day_answered(piece: PulledDay, outcome: Outcome, pages: Sequence[Page], run
             asked_at=now,
             complete_at=now if complete else piece.complete_at,
             announced=announced,
-            delivered=outcome.new + outcome.changed + outcome.same + outcome.rejected,
+            delivered=taken.delivered,
             next_due_at=due,
             failures=0 if complete else piece.failures + 1,
             last_error="" if complete else warnings,
@@ -594,7 +633,7 @@ def _day_answered(piece: PulledDay, outcome: Outcome, pages: Sequence[Page], run
             lease_until=None,
         )
         if complete:
-            forget_unnamed([f"day:{piece.day}"], outcome.rejections)
+            forget_unnamed([f"day:{piece.day}"], taken.outcome.rejections)
 
 
 def pull_rooms(
@@ -615,11 +654,13 @@ def pull_rooms(
         run.begin(1, "")
         try:
             with closing(_asked([client.rooms()])) as answers:
-                _, pages = run.take(answers, held)
+                taken = run.take(answers, held)
+                run.put()
         except ProviderError as error:
+            run.put()
             run.failed(error)
         else:
-            _note_warnings(pages, run)
+            _note_warnings(taken.pages, run)
             _ask_licence(client, run)
             run.done(1)
     return run.pull

@@ -63,6 +63,12 @@ class Ahead(Generic[T]):
         with self._changed:
             return self._waiting[0] if self._waiting else None
 
+    @property
+    def ready(self) -> bool:
+        """Whether the next item, or the end, is there already."""
+        with self._changed:
+            return bool(self._waiting) or self._ended
+
     def close(self) -> None:
         """Ask for nothing more. What the source is at is not waited for."""
         with self._changed:
