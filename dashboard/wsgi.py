@@ -4,15 +4,19 @@ import gc
 import os
 import sys
 
+from django.conf import settings
 from django.core.wsgi import get_wsgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dashboard.settings")
 
 application = get_wsgi_application()
 
-from reports import inuse  # noqa: E402 — the applications have to be there first
+from dashboard.warm import warm  # noqa: E402 — the applications have to be there first
+from reports import inuse  # noqa: E402
 
 inuse.share()
+if not settings.DEBUG:
+    warm()
 
 # What is loaded by now stays: looking through all of it for rubbish took 70 ms of one answer in ten.
 gc.collect()

@@ -15,7 +15,7 @@ logger = logging.getLogger(__name__)
 
 FOLD_EVERY = 1.0  # seconds
 ADD_UP_SHARE = 0.2  # of the time of a pull
-PAUSE = 0.2
+PAUSE = 0.1
 
 
 class Pace:

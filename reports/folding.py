@@ -15,7 +15,7 @@ from django.db import connection, models, transaction
 from django.db.models import Count, F, Func, Max, QuerySet, Value
 from django.db.models.functions import Cast, Coalesce
 
-from reports import courses, intervals, summaries
+from reports import courses, intervals, rawrows, summaries
 from reports.clockwork import DAY, days_between, inside, midnight, opening, opening_rules, peaks, runs, week_hours
 from reports.courses import Use
 from reports.fresh import BYS, Fresh, Turn, count, drop, replace, table_of
@@ -195,8 +195,8 @@ def _fold_rows(first: date, last: date, zone: ZoneInfo, fresh: Fresh) -> None:
     fresh.drop(code(first), code(last), [model for model in TABLES if model not in OCCUPIED])
     days = (first, last)
     with_meetings, with_calls = (
-        set(model._default_manager.filter(local_day__range=days).order_by().values_list("local_day", flat=True))
-        for model in (Meeting, TelephonyUsage)
+        set(rows.filter(local_day__range=days).order_by().values_list("local_day", flat=True).distinct())
+        for rows in (Meeting.objects.all(), TelephonyUsage.objects.all())
     )
     # Without its last row a day is no day of the ledger; with calls alone it is one.
     if only_calls := sorted(with_calls - with_meetings):
@@ -282,14 +282,14 @@ def _keep(
 
 def _fold_hours(days: tuple[date, date], zone: ZoneInfo, fresh: Fresh) -> None:
     ended = Meeting.objects.filter(local_day__range=days, end_time__isnull=False).order_by()
-    by_day: dict[date, list[tuple[datetime, datetime, int]]] = {}
-    for day, start, end, week_hour in ended.values_list("local_day", "start_time", "end_time", "week_hour"):
-        assert end is not None and week_hour is not None  # noqa: S101, PT018 — by the filter
-        by_day.setdefault(day, []).append((start, end, week_hour))
+    stretch = DayCode("local_day")
+    by_day: dict[int, list[tuple[datetime, datetime, int]]] = {}
+    for day, start, end, hour in rawrows.every(ended.values_list(stretch, "start_time", "end_time", "week_hour")):
+        by_day.setdefault(day, []).append((rawrows.moment(start), rawrows.moment(end), hour))
     rows = []
     for day, spans in sorted(by_day.items()):
         began, opened = week_hours(spans, zone)
-        rows += [[code(day), hour, began[hour], opened[hour]] for hour in range(168) if began[hour] or opened[hour]]
+        rows += [[day, hour, began[hour], opened[hour]] for hour in range(168) if began[hour] or opened[hour]]
     fresh.add(KeptHours, ["stretch", "week_hour", "began", "open_seconds"], rows)
 
 

@@ -1,17 +1,14 @@
 """Which rooms were held when: what the most rooms at once, the opening hours and the pool are figured from."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from django.db.models import F, Q, QuerySet
 
 from reports import courses
 from reports.courses import Use
 from reports.kept import running
-from reports.models import (
-    Meeting,
-    Room,
-)
+from reports.models import Meeting, Room
+from reports.rawrows import Raw, every, moment
 
 # Longer ones are no part of a day's peak and opening seconds: they are few, and would touch many days.
 LONG = 86_400
@@ -27,7 +24,8 @@ def short_spans(begin: datetime, end: datetime, meetings: "QuerySet[Meeting] | N
     rows = asked.filter(
         start_time__gte=begin - timedelta(seconds=LONG), start_time__lt=end, end_time__gt=begin, open_seconds__lte=LONG
     ).filter(end_time__gt=F("start_time"))
-    return list(rows.order_by().values_list("start_time", "end_time", "room_id"))  # type: ignore[arg-type]
+    found = every(rows.order_by().values_list("start_time", "end_time", "room_id"))
+    return [(moment(start), moment(stop), room) for start, stop, room in found]
 
 
 def long_spans(begin: datetime, end: datetime, now: datetime, meetings: "QuerySet[Meeting] | None" = None) -> Spans:
@@ -52,10 +50,10 @@ def groups_of_rooms() -> dict[int, int]:
 USE = ("start_time", "uuid", "end_time", "is_extra", "room_id", "pk")
 
 
-def use_of(row: tuple[Any, ...]) -> Use:
-    """An ended meeting by its columns `USE`."""
+def use_of(row: Raw) -> Use:
+    """An ended meeting by its columns `USE`, raw."""
     start, uuid, stop, extra, room, pk = row
-    return Use(start, uuid, stop, False, extra, room, pk)
+    return Use(moment(start), uuid, moment(stop), False, None if extra is None else bool(extra), room, pk)
 
 
 def short_uses(begin: datetime, end: datetime) -> list[Use]:
@@ -66,7 +64,7 @@ def short_uses(begin: datetime, end: datetime) -> list[Use]:
         start_time__lt=end,
         open_seconds__lte=LONG,
     )
-    return [use_of(row) for row in rows.order_by().values_list(*USE)]
+    return list(map(use_of, every(rows.order_by().values_list(*USE))))
 
 
 def long_uses(begin: datetime, end: datetime, now: datetime) -> list[Use]:

@@ -2,7 +2,7 @@
 
 A query set says which rows and columns; only its converters are left out. What a column then is: text, whole
 numbers and NULL as they are; truth 0/1 or False/True; money in whole millionths (see fields.py); a moment, which
-is asked for as `Instant("column")`, in whole microseconds since 1970.
+is asked for as `Instant("column")`, in whole microseconds since 1970, or made of its column by `moment`.
 """
 
 from collections.abc import Iterator, Sequence
@@ -61,6 +61,22 @@ def _has_unixepoch() -> bool:
     from sqlite3 import sqlite_version_info
 
     return sqlite_version_info >= (3, 38)
+
+
+def moment(value: Any) -> datetime:
+    """A moment in UTC, of a column that holds them."""
+    return datetime.fromisoformat(f"{value}+00:00") if type(value) is str else value.astimezone(UTC)
+
+
+def every(rows: Rows) -> list[Raw]:
+    """All rows of a query set made by `values_list`: of few thousands, whose conversion costs most."""
+    try:
+        statement, parameters = rows.query.get_compiler(connection=connection).as_sql()
+    except EmptyResultSet:
+        return []
+    with connection.cursor() as cursor:
+        cursor.execute(statement, parameters)
+        return list(cursor.fetchall())
 
 
 def instant(value: datetime) -> int:

@@ -129,7 +129,7 @@ LAYERS = [
     ["dashboard.tasks"],
     ["dashboard.pages.kept"],
     ["dashboard.pages"],
-    ["dashboard.urls", "dashboard.launcher"],
+    ["dashboard.urls", "dashboard.launcher", "dashboard.warm"],
     ["dashboard.management.commands", "dashboard.settings", "dashboard.apps", "dashboard.admin", "dashboard.wsgi"],
 ]
 # A package's own __init__ is no layer; nothing below may import the sandbox but what runs it.
