@@ -109,6 +109,9 @@ class State:
     sound: bool = True
 
 
+REACH = 2 * DAY  # what a meeting of at most a day may reach into after the day of its start
+
+
 def touched_days(rows: Iterable[tuple[date, datetime | None]], zone: ZoneInfo) -> set[date]:
     """The days that rows of Touched name; a meeting of at most a day touches the days it reaches into too."""
     found = set()
@@ -116,7 +119,7 @@ def touched_days(rows: Iterable[tuple[date, datetime | None]], zone: ZoneInfo) -
         found.add(day)
         if end is not None:
             last = end.astimezone(zone).date()
-            if timedelta() < last - day <= 2 * DAY:
+            if timedelta() < last - day <= REACH:
                 found.update(days_between(day, last))
     return found
 
@@ -156,7 +159,11 @@ def once(name: Hashable, ask: Callable[[], Any]) -> Any:
 def _state() -> State:
     zone = ZoneInfo(settings.TIME_ZONE)
     found = State()
-    found.touched = touched_days(Touched.objects.values_list("day", "end_time").distinct(), zone)
+    # A meeting may touch the days that it reaches into. How far the longest of a day does is enough: of a few days more
+    # the rows are asked, instead of one end of thousands read after the other.
+    for day, end in Touched.objects.values_list("day").annotate(end=Max("end_time")).order_by():
+        reached = 0 if end is None else min(max(0, (end.astimezone(zone).date() - day).days), REACH.days)
+        found.touched.update(days_between(day, day + timedelta(days=reached)))
     # A meeting may reach into a day that has no row of its own.
     sides = [
         model._default_manager.filter(stretch__lt=SCALE).aggregate(first=Min("stretch"), last=Max("stretch"))

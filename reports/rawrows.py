@@ -63,9 +63,9 @@ def _has_unixepoch() -> bool:
     return sqlite_version_info >= (3, 38)
 
 
-def moment(value: Any) -> datetime:
-    """A moment in UTC, of a column that holds them."""
-    return datetime.fromisoformat(f"{value}+00:00") if type(value) is str else value.astimezone(UTC)
+def moment(value: datetime) -> datetime:
+    """A moment in UTC, of a column that holds them: SQLite's driver gives it without its zone, which is UTC."""
+    return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
 def every(rows: Rows) -> list[Raw]:

@@ -3,7 +3,7 @@
 Both come from the expressions of sums.py, so it is one figure either way.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -103,13 +103,18 @@ def meetings_by_day(chosen: Filter, sums: Sums) -> dict[date, Row]:
     )
 
 
-def meetings_by_room(chosen: Filter, sums: Sums) -> dict[int | None, Row]:
-    """The same by the id of the room, None for the unknown one."""
-    return _gathered(
-        chosen,
-        lambda cover: _by(kept.rows(KeptRooms, cover.spans, [*sums]), "room", lambda room: room or None),
-        lambda part: _asked(_meetings(part), F("room_id"), sums),
-    )
+def meetings_by_room(chosen: Filter, sums: Sums, among: Sequence[int] | None = None) -> dict[int | None, Row]:
+    """The same by the id of the room, None for the unknown one. among: of these rooms alone, by their ids."""
+
+    def ask(part: Filter) -> Iterable[tuple[int | None, Row]]:
+        rows = _meetings(part)
+        return _asked(rows if among is None else rows.filter(room_id__in=among), F("room_id"), sums)
+
+    def read(cover: kept.Cover) -> Iterable[tuple[int | None, Row]]:
+        rows = kept.rows(KeptRooms, cover.spans, [*sums], among=among)
+        return _by(rows, "room", lambda room: room or None)
+
+    return _gathered(chosen, read, ask)
 
 
 def series(chosen: Filter, by: str, sums: Sums = SERIES_SUMS) -> dict[str, Row]:

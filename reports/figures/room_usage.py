@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from reports.figures import occupancy
-from reports.figures.usage import Totals, by_room
+from reports.figures.usage import Totals, by_room, of_rooms, used_by_room
 from reports.filter import Filter
 from reports.models import Room
 
@@ -52,13 +52,13 @@ ROOM_SORTS = {
 ROOM_DEFAULT_SORT = "-meetings"
 
 
-def room_usage(chosen: Filter, now: datetime, *, calls: bool = True) -> list[RoomUsage]:
+def room_usage(chosen: Filter, now: datetime) -> list[RoomUsage]:
     """Every room of the selection, in the filter's order; unknown values come last.
 
     Rooms of the pool are there without a meeting too: an idle room is paid for. Temporary ones are there
-    when they held a meeting, and so is the unknown room. calls: as in `by_room`.
+    when they held a meeting, and so is the unknown room.
     """
-    found = by_room(chosen, now, calls=calls)
+    found = by_room(chosen, now)
     pool = Room.objects.filter(temporary=False)
     if chosen.rooms:
         pool = pool.filter(host_id__in=chosen.rooms)
@@ -82,18 +82,17 @@ def most_used(chosen: Filter, now: datetime, most: int) -> list[RoomUsage]:
 
     All else is asked of these few alone.
     """
-    found = {pk: totals for pk, totals in by_room(chosen, now, calls=False).items() if pk and totals.meetings}
-    told = [totals.used_seconds for totals in found.values() if totals.used_seconds is not None]
-    seconds = sorted(told, reverse=True)
+    used = used_by_room(chosen, now)
+    seconds = sorted((length for length in used.values() if length is not None), reverse=True)
     # Of equals the name decides; rooms of which no meeting tells it come last.
     least = seconds[most - 1] if len(seconds) >= most else None
-    near = [pk for pk, one in found.items() if least is None or (one.used_seconds or 0) >= least]
-    rooms = Room.objects.in_bulk(near)
+    near = [pk for pk, length in used.items() if least is None or (length or 0) >= least]
+    rooms, found = Room.objects.in_bulk(near), of_rooms(chosen, now, near)
     occupied, opening = occupancy.utilisation(chosen, now, near)
     rows = [
         RoomUsage(rooms[pk], found[pk], occupied.get(pk, 0) / opening if opening else None)
         for pk in near
-        if pk in rooms
+        if pk in rooms and pk in found
     ]
     return in_order(rows, "-used_hours")[:most]
 

@@ -176,16 +176,33 @@ def _grouped(
 UNKNOWN_CALLS: dict[str, Any] = {"calls": None, "call_seconds": None, "call_cost": None, "unpriced_calls": None}
 
 
-def by_room(chosen: Filter, now: datetime, *, calls: bool = True) -> dict[int | None, Totals]:
-    """Totals by the id of the room, None for the unknown one; rooms without a meeting or call are absent.
-
-    calls: whether those are asked for; else they are left unknown.
-    """
+def by_room(chosen: Filter, now: datetime) -> dict[int | None, Totals]:
+    """Totals by the id of the room, None for the unknown one; rooms without a meeting or call are absent."""
     rows = added.meetings_by_room(chosen, MEETING_SUMS)
-    if calls:
-        return _grouped(chosen, now, "room_id", rows, added.calls_by_room(chosen, CALL_SUMS))
-    found = _grouped(chosen, now, "room_id", rows, {})
+    return _grouped(chosen, now, "room_id", rows, added.calls_by_room(chosen, CALL_SUMS))
+
+
+def of_rooms(chosen: Filter, now: datetime, rooms: Sequence[int]) -> dict[int, Totals]:
+    """The same of some rooms, by their ids; their calls are left unknown."""
+    found = _grouped(chosen, now, "room_id", added.meetings_by_room(chosen, MEETING_SUMS, rooms), {})
     return {room: totals._replace(**UNKNOWN_CALLS) for room, totals in found.items()}
+
+
+USED = {name: MEETING_SUMS[name] for name in ("meetings", "used", "tell_people")}
+
+
+def used_by_room(chosen: Filter, now: datetime) -> dict[int, int | None]:
+    """The used seconds alone, of each known room that held a meeting, by its id; None where no meeting tells it."""
+    found: dict[int, int | None] = {
+        room: (row["used"] or 0) if row["tell_people"] else None
+        for room, row in added.meetings_by_room(chosen, USED).items()
+        if room and row["meetings"]
+    }
+    for meeting, growth in _growing(Meeting.objects.matching(chosen), now):
+        room = meeting.room_id
+        if room in found and growth.used_seconds is not None:
+            found[room] = (found[room] or 0) + growth.used_seconds
+    return found
 
 
 def days(chosen: Filter, now: datetime) -> list[tuple[date, Totals]]:
