@@ -23,7 +23,7 @@ from typing import Any
 from django.conf import settings
 from django.db import connection, models, transaction
 
-from reports import events, folding, search
+from reports import events, folding, fresh, search
 from reports.keptmodels import KeptPeople
 from reports.measures import country_of
 from reports.models import Change, ErasedName, Meeting, Participant, Rejected, SearchText, TelephonyUsage
@@ -444,7 +444,9 @@ def erase(name: str, now: datetime, *, fold_days: bool = True) -> Removed:
                     Rejected.objects.filter(identity=changes["identity"]).exclude(pk=row.pk).delete()
                 Rejected.objects.filter(pk=row.pk).update(**changes)
                 done.rejected += 1
-        # Their days are touched, so that nobody asks for these until they are made anew.
+        # Their days are touched, so that nobody asks for these until they are made anew; and sums that are being made
+        # have the name no more when they take their place.
+        fresh.count()
         KeptPeople.objects.filter(key=key).delete()
         SearchText.objects.filter(kind=SearchText.Kind.NAME.value, text=key).delete()
         if done.visits:
