@@ -269,8 +269,8 @@ def _gunicorn(host: str, port: int) -> list[str]:
     # best, while some readers wait for long tables to be written.
     return [
         *(sys.executable, "-m", "gunicorn", "dashboard.wsgi:application", "--bind", bind),
-        # All is loaded once, and the processes share its memory.
-        *("--worker-class", "gthread", "--workers", "4", "--threads", "4", "--preload"),
+        # Not loaded ahead of all of them: a new time zone is theirs when they alone are started anew.
+        *("--worker-class", "gthread", "--workers", "4", "--threads", "4"),
         *("--timeout", "120", "--graceful-timeout", "5", "--keep-alive", "5"),
         *("--log-level", "warning", "--no-control-socket"),
     ]

@@ -9,7 +9,7 @@ from django.utils import translation
 
 
 def warm() -> None:
-    """Import all views, compile all templates, read the catalogues. Asks no database: done before processes fork."""
+    """Import all views, compile all templates, read the catalogues. Asks no database."""
     _import(get_resolver())
     folder = Path(settings.BASE_DIR) / "templates"
     for file in sorted(folder.rglob("*")):
