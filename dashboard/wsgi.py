@@ -3,6 +3,7 @@
 import gc
 import os
 import sys
+import threading
 
 from django.conf import settings
 from django.core.wsgi import get_wsgi_application
@@ -16,7 +17,8 @@ from reports import inuse  # noqa: E402
 
 inuse.share()
 if not settings.DEBUG:
-    warm()
+    # Beside the first answers: they do not wait for what other pages need.
+    threading.Thread(target=warm, name="warm", daemon=True).start()
 
 # What is loaded by now stays: looking through all of it for rubbish took 70 ms of one answer in ten.
 gc.collect()

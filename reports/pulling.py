@@ -47,7 +47,7 @@ NUMBERS_A_CALL = 200  # "At most 200 in one call" (share/reports)
 # No limit is documented. Other services of this family deliver at most 300 and take more as 300.
 PAGE_SIZE = 300
 # Some megabytes each. A transaction costs the more the more pages of indexes it touches, nearly whatever it brings.
-ROWS_TOGETHER = 16_000
+FIRST_ROWS, ROWS_TOGETHER = 500, 16_000
 ROWS_AHEAD = 16_000
 OBJECTS_A_LOOK = 20_000
 DAYS_A_CLAIM = 5
@@ -144,6 +144,7 @@ class Run:
     kept_at: datetime | None = None
     untold: list[tuple[str, Sequence[Record], Outcome]] = field(default_factory=list)
     rows: int = 0
+    together: int = FIRST_ROWS
 
     def begin(self, claimed: int, asked_for: str, waiting: int = 0) -> Pull:
         """Note pieces that were claimed, and how many more wait: what the progress is measured against."""
@@ -191,12 +192,17 @@ class Run:
             taken.delivered += sum(isinstance(record, MeetingRecord | Unreadable) for record in answer.records)
             self.untold.append((piece, answer.records, taken.outcome))
             self.rows += _rows(answer)
-            if self.rows >= ROWS_TOGETHER or not answers.ready:
+            if self.is_full or not answers.ready:
                 self.put()
             self.keep(held)
-        if self.rows >= ROWS_TOGETHER or not answers.ready:
+        if self.is_full or not answers.ready:
             self.put()
         return taken
+
+    @property
+    def is_full(self) -> bool:
+        """Whether so much was taken that it is time to import it. The first is soon, so that pages have something."""
+        return self.rows >= min(self.together, ROWS_TOGETHER)
 
     def put(self) -> None:
         """Import what was taken."""
@@ -208,7 +214,7 @@ class Run:
             done = import_parts(parts, self.pull, self.clock(), pages=len(parts))
         for outcome in {id(outcome): outcome for _piece, _records, outcome in self.untold}.values():
             outcome.add(done)
-        self.untold, self.rows = [], 0
+        self.untold, self.rows, self.together = [], 0, self.together * 2
         self.tell()
 
     def keep(self, held: Sequence[Work]) -> None:

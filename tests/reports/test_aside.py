@@ -101,7 +101,7 @@ def test_turns_go_to_who_has_waited_longest():
 @contextmanager
 def between(what):
     """Something that happens after sums were made and before they take their place."""
-    happened = []
+    happened: list[bool] = []
 
     class Turn:
         def __enter__(self):
