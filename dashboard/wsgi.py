@@ -3,7 +3,6 @@
 import gc
 import os
 import sys
-import threading
 
 from django.conf import settings
 from django.core.wsgi import get_wsgi_application
@@ -17,8 +16,8 @@ from reports import inuse  # noqa: E402
 
 inuse.share()
 if not settings.DEBUG:
-    # Beside the first answers: they do not wait for what other pages need.
-    threading.Thread(target=warm, name="warm", daemon=True).start()
+    # Before the first answer: with many readers at once, those of a cold process were the slowest of all.
+    warm()
 
 # What is loaded by now stays: looking through all of it for rubbish took 70 ms of one answer in ten.
 gc.collect()
