@@ -7,10 +7,10 @@ from datetime import date, timedelta
 import pytest
 from django.db import OperationalError, connection
 
-from reports import aside, folding, fresh, pulling
+from reports import aside, folding, fresh, privacy, pulling
 from reports.figures import usage
 from reports.filter import Filter
-from reports.keptmodels import KeptTotals, Stretch, Touched
+from reports.keptmodels import KeptPeople, KeptTotals, Stretch, Touched
 from reports.models import Meeting, PulledDay, Rejected
 from reports.provider.client import Client
 from tests.reports.test_kept import on, rebuilt, sums
@@ -144,6 +144,15 @@ def test_what_comes_while_sums_are_made_touches_its_day_again():
     folding.fold()
     found = sums()
     assert rebuilt() == found
+
+
+@of_a_file
+def test_sums_have_no_name_that_was_erased_while_they_were_made():
+    take(on("2026-03-09", "a"))
+    with between(lambda: privacy.erase("Anna", NOW, fold_days=False)) as turn:
+        folding.fold(turn=turn)
+    assert KeptPeople.objects.filter(key="王伟").exists()
+    assert not KeptPeople.objects.filter(key="anna").exists()
 
 
 def test_longer_stretches_are_made_where_the_pull_has_gone_on():
