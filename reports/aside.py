@@ -14,7 +14,6 @@ from reports.fresh import Turn
 logger = logging.getLogger(__name__)
 
 FOLD_EVERY = 1.0  # seconds
-ADD_UP_SHARE = 0.2  # of the time of a pull
 PAUSE = 0.1
 
 
@@ -23,7 +22,8 @@ class Pace:
 
     def __init__(self) -> None:
         self._folded = time.monotonic()
-        self._add_up_from = self._folded
+        # Of a pull that goes from month to month without an order each is added up twice at most: here, and at its end.
+        self._added_up: set[int] = set()
 
     def is_due(self) -> bool:
         """Not after each piece: its late meetings reach into the day that came before it."""
@@ -31,13 +31,8 @@ class Pace:
 
     def fold(self, turn: Turn | None = None) -> None:
         """Make the sums of touched days, and those of months and years that the pull has left."""
-        began = time.monotonic()
-        # A pull that goes from month to month without an order would have them made again and again.
-        add_up = began >= self._add_up_from
-        folding.fold(stretches=add_up, quiet=True, turn=turn)
+        folding.fold(once=self._added_up, turn=turn)
         self._folded = time.monotonic()
-        if add_up:
-            self._add_up_from = self._folded + (self._folded - began) / ADD_UP_SHARE
 
 
 class Turns:
@@ -115,7 +110,7 @@ class _Closing(Exception):
 
 
 class _Turn:
-    """The turn of the thread, as often as it is asked for; none once the pull has ended."""
+    """The turn of the thread, as often as it is asked for, until the pull has ended."""
 
     def __init__(self, turns: Turns, closing: threading.Event) -> None:
         self._turns = turns
@@ -123,11 +118,11 @@ class _Turn:
 
     def __enter__(self) -> None:
         self._turns.__enter__()
-        if self._closing.is_set():
-            self._turns.__exit__(None, None, None)
-            raise _Closing
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._turns.__exit__(kind, error, trace)
+        # What was made already has taken its place.
+        if error is None and self._closing.is_set():
+            raise _Closing

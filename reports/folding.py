@@ -71,13 +71,14 @@ Progress = Callable[[int, int], None]
 
 
 def fold(
-    *, stretches: bool = True, quiet: bool = False, progress: Progress | None = None, turn: Turn | None = None
+    *, stretches: bool = True, once: set[int] | None = None, progress: Progress | None = None, turn: Turn | None = None
 ) -> int:
     """Make the sums of every day anew that is touched by now, and with `stretches` those of the longer ones.
 
     Out: how many days. Some days a transaction. Of two that fold at once one waits for the other, or begins anew.
-    quiet: only those longer stretches in which no day was folded just now; the others will soon be void again. turn:
-    held whenever sums are put in their place; None where nobody else in this process writes.
+    once: of the longer stretches only those in which no day was folded just now, as the others will soon be void again,
+    and which are not among these, to which they are added. turn: held whenever sums are put in their place; None where
+    nobody else in this process writes.
     """
     _sign()
     done = 0
@@ -92,7 +93,9 @@ def fold(
             progress(done, done + Touched.objects.values("day").distinct().count())
     if stretches:
         for scale in (THIRD, MONTH, YEAR):
-            _fold_stretches(scale, turn, spoilt if quiet else set())
+            made = _fold_stretches(scale, turn, set() if once is None else spoilt | once)
+            if once is not None:
+                once |= made
     return done
 
 
@@ -373,8 +376,8 @@ def _json(value: Any) -> str:
     return json.dumps(value, separators=(",", ":"))
 
 
-def _fold_stretches(scale: int, turn: Turn, but: Collection[int]) -> None:
-    """Make the stretches of a scale that are missing, from those one smaller. but: leaving out these."""
+def _fold_stretches(scale: int, turn: Turn, but: Collection[int]) -> set[int]:
+    """Make the stretches of a scale that are missing, from those one smaller; returns them. but: leaving out these."""
     codes = KeptTotals.objects.filter(stretch__lt=SCALE).values_list("stretch", flat=True)
     # A meeting may reach into a day that has no row of its own.
     opened = KeptPeak.objects.filter(stretch__lt=SCALE).values_list("stretch", flat=True)
@@ -387,9 +390,11 @@ def _fold_stretches(scale: int, turn: Turn, but: Collection[int]) -> None:
         # Only now: a page that was begun before may still read them.
         with turn:
             drop(spent, spent)
-    for missing in sorted(wanted - kept - set(but)):
-        while not replace(partial(_make_stretch, missing, scale), turn):
+    missing = wanted - kept - set(but)
+    for one in sorted(missing):
+        while not replace(partial(_make_stretch, one, scale), turn):
             pass
+    return missing
 
 
 def _make_stretch(missing: int, scale: int, fresh: Fresh) -> Callable[[], None] | None:

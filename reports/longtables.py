@@ -5,7 +5,6 @@ their order, and what lies in them for some of them at a time: nothing is sorted
 and the first row comes at once. Moments are whole microseconds since 1970 throughout.
 """
 
-import dataclasses
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import chain, repeat
@@ -22,7 +21,8 @@ from reports.figures import telephony, usage
 from reports.filter import Filter
 from reports.measures import LATE_AFTER, Summary
 from reports.models import Meeting, Participant, TelephonyUsage
-from reports.rawrows import MICROSECOND, SECOND, Instant, Raw, instant
+from reports.moments import MICROSECOND, SECOND, instant
+from reports.rawrows import Instant, Raw
 from reports.text import fold, mask, name_key
 
 CURRENCY = "CNY"
@@ -45,7 +45,7 @@ PARTICIPANT_SORTS = {name: f"meeting__{column}" for name, column in MEETING_SORT
     "join_time": "join_time",
     "leave_time": "leave_time",
 }
-SUMMARY = [field.name for field in dataclasses.fields(Summary)]
+SUMMARY = Summary._fields
 
 Q_ = TypeVar("Q_", bound="QuerySet[Any]")
 

@@ -7,16 +7,18 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from functools import lru_cache
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 from zoneinfo import ZoneInfo
 
 import phonenumbers
 
 from reports import intervals
+from reports.moments import MICROSECOND, SECOND, instant
 from reports.text import REMOVED_NUMBER_OF, fold
 
 FAR = datetime.max.replace(tzinfo=UTC)
 LATE_AFTER = timedelta(minutes=5)
+FAR_, LATE_AFTER_ = instant(FAR), LATE_AFTER // MICROSECOND
 # Numbers without a leading + are read as seen from here: the rooms are rented in China.
 HOME_REGION = "CN"
 
@@ -65,8 +67,7 @@ class Attendee:
     flagged: bool  # a leave before its join was reported
 
 
-@dataclass(frozen=True, slots=True)
-class Summary:
+class Summary(NamedTuple):
     """The figures of one meeting; None is unknown, never zero. Seconds, yuan, counts."""
 
     state: str
@@ -120,6 +121,67 @@ def attendees_of(visits: Iterable[Visit], end: datetime | None, now: datetime) -
 
 OnFirstVisit = tuple[int | None, int | None, int | None]
 NOT_FIRST: OnFirstVisit = (None, None, None)
+# An attendee's folded name, the visit's join and its leave, None where it has none. Moments here are microseconds.
+Stay = tuple[str, int, int | None]
+
+
+class Attended(NamedTuple):
+    """What follows from all visits of a meeting: attendees, the most at once, seconds with anybody, seconds of all.
+
+    last: when the last of them ended, None without one. on_first: see `on_first_visits`.
+    """
+
+    attendees: int
+    peak: int
+    used: int
+    seconds: int
+    last: int | None
+    on_first: list[OnFirstVisit]
+
+
+def stay_of(visit: Visit) -> Stay:
+    """A visit in whole numbers."""
+    return fold(visit.name), instant(visit.join_time), None if visit.leave_time is None else instant(visit.leave_time)
+
+
+def attended(stays: Sequence[Stay], start: int, end: int | None, now: int) -> Attended:
+    """What follows from the visits of a meeting, by their time; now: where those end that have no leave while it runs.
+
+    Each attendee's is a union of spans (see `stay_span`), and whole seconds of it.
+    """
+    stop_at = now if end is None else end
+    spans: list[tuple[int, int]] = []
+    people: dict[str, list[int]] = {}
+    last = None
+    for place, (key, join, leave) in enumerate(stays):
+        stop = stop_at if leave is None else leave
+        if stop < join:
+            stop = join
+        if last is None or stop > last:
+            last = stop
+        spans.append((join, stop))
+        if key in people:
+            people[key].append(place)
+        else:
+            people[key] = [place]
+    on_time = start + LATE_AFTER_
+    total = 0
+    on_first: list[OnFirstVisit] = [NOT_FIRST] * len(spans)
+    for places in people.values():
+        first = places[0]
+        join, stop = spans[first]
+        if len(places) == 1:
+            seconds = (stop - join) // SECOND
+        else:
+            seconds = _seconds([spans[place] for place in places])
+        total += seconds
+        late = (join - start) // SECOND if join > on_time else 0
+        on_first[first] = (len(places), None if end is None else seconds, late)
+    return Attended(len(people), intervals.peak(spans), _seconds(spans), total, last, on_first)
+
+
+def _seconds(spans: Sequence[tuple[int, int]]) -> int:
+    return sum([stop - begin for begin, stop in intervals.union(spans)]) // SECOND
 
 
 def on_first_visits(visits: Sequence[Visit], start: datetime, end: datetime | None) -> list[OnFirstVisit]:
@@ -129,26 +191,8 @@ def on_first_visits(visits: Sequence[Visit], start: datetime, end: datetime | No
     their attendance in seconds (unknown while the meeting runs) and how many seconds late they joined, 0 where
     they were not late.
     """
-    together: dict[str, list[int]] = {}
-    for place, visit in enumerate(visits):
-        together.setdefault(fold(visit.name), []).append(place)
-    on_time = start + LATE_AFTER
-    found: list[OnFirstVisit] = [NOT_FIRST] * len(visits)
-    for places in together.values():
-        first = visits[places[0]]
-        if end is None:
-            seconds = None
-        elif len(places) == 1:
-            length = (first.leave_time or end) - first.join_time
-            seconds = max(0, length.days * 86_400 + length.seconds)
-        else:
-            seconds = intervals.seconds([visit_span(visits[place], end, end) for place in places])
-        late = 0
-        if first.join_time > on_time:
-            after = first.join_time - start
-            late = after.days * 86_400 + after.seconds
-        found[places[0]] = (len(places), seconds, late)
-    return found
+    stays = [stay_of(visit) for visit in visits]
+    return attended(stays, instant(start), None if end is None else instant(end), FAR_).on_first
 
 
 def open_seconds(start: datetime, end: datetime | None, now: datetime) -> int:
@@ -156,15 +200,15 @@ def open_seconds(start: datetime, end: datetime | None, now: datetime) -> int:
     return max(0, int(((end or now) - start).total_seconds()))
 
 
-def spare_seconds(start: datetime, booked: int | None, spans: Sequence[intervals.Moments]) -> int | None:
+def spare_seconds(start: int, booked: int | None, last: int | None) -> int | None:
     """Booked seconds after the last visit had ended, all of them without a visit; None where no length was booked.
 
-    What would be given back if an ended meeting's booking were trimmed to its visits.
+    What would be given back if an ended meeting's booking were trimmed to its visits. start, last: microseconds.
     """
     if booked is None:
         return None
-    last = max([start, *[stop for _start, stop in spans]])
-    return max(0, int((start + timedelta(seconds=booked) - last).total_seconds()))
+    since = start if last is None else max(start, last)
+    return max(0, start + booked * SECOND - since) // SECOND
 
 
 def summarise(
@@ -181,26 +225,30 @@ def summarise(
     matters while the meeting runs; with now=None what grows with the clock is left unknown. booked: seconds,
     None where they are unknown or may be the actual length.
     """
-    growing = end is None and now is None
-    known = visits is not None
-    moment = now or FAR
-    spans: list[intervals.Moments] = []
-    people: dict[str, list[intervals.Moments]] = {}
-    for visit in visits or ():
-        span = stay_span(visit.join_time, visit.leave_time, end, moment)
-        spans.append(span)
-        key = fold(visit.name)
-        if key in people:
-            people[key].append(span)
-        else:
-            people[key] = [span]
-    if not known:
+    told = None
+    if visits is not None:
+        stop = None if end is None else instant(end)
+        told = attended([stay_of(visit) for visit in visits], instant(start), stop, FAR_ if now is None else instant(now))
+    return summary_of(start, end, told, calls, now, booked)
+
+
+def summary_of(
+    start: datetime,
+    end: datetime | None,
+    told: Attended | None,
+    calls: Sequence[Call] | None,
+    now: datetime | None,
+    booked: int | None,
+) -> Summary:
+    """As `summarise`; told: what follows from the visits, None where they are not reported."""
+    grows = end is None and now is None
+    if told is None:
         state = State.UNREPORTED
     elif end is None:
         state = State.RUNNING
-    elif not visits:
+    elif not told.on_first:
         state = State.EMPTY
-    elif len(people) == 1:
+    elif told.attendees == 1:
         state = State.SOLO
     else:
         state = State.ENDED
@@ -208,15 +256,13 @@ def summarise(
     prices = [call.total for call in calls if call.total is not None] if calls else []
     return Summary(
         state=state.value,
-        open_seconds=None if growing else open_seconds(start, end, moment),
-        used_seconds=intervals.seconds(spans) if known and not growing else None,
-        attendees=len(people) if known else None,
-        visits=len(spans) if known else None,
-        peak_attendees=intervals.peak(spans) if known else None,
-        attendee_seconds=(
-            sum(intervals.seconds(stays) for stays in people.values()) if known and not growing else None
-        ),
-        spare_seconds=spare_seconds(start, booked, spans) if known and end is not None else None,
+        open_seconds=None if grows else open_seconds(start, end, now or FAR),
+        used_seconds=None if told is None or grows else told.used,
+        attendees=None if told is None else told.attendees,
+        visits=None if told is None else len(told.on_first),
+        peak_attendees=None if told is None else told.peak,
+        attendee_seconds=None if told is None or grows else told.seconds,
+        spare_seconds=None if told is None or end is None else spare_seconds(instant(start), booked, told.last),
         calls=None if calls is None else len(calls),
         # With calls of which none has a length or a price, the sum is unknown. Without calls it is zero.
         call_seconds=None if calls is None or (calls and not lengths) else sum(lengths),
@@ -273,12 +319,24 @@ def computed(
 
     In: the meeting's own columns by their names, its visits and calls (None: not reported), the site's zone.
     """
+    told = None
+    if visits is not None:
+        start, end = facts["start_time"], facts["end_time"]
+        stays = [stay_of(visit) for visit in visits]
+        told = attended(stays, instant(start), None if end is None else instant(end), FAR_)
+    return computed_of(facts, told, calls, zone)
+
+
+def computed_of(
+    facts: Mapping[str, Any], told: Attended | None, calls: Sequence[Call] | None, zone: ZoneInfo
+) -> dict[str, Any]:
+    """As `computed`; told: what follows from the visits, None where they are not reported."""
     start = facts["start_time"]
     booked = None if facts["duration_is_weak"] else facts["duration"]
-    summary = summarise(start, facts["end_time"], visits, calls, now=None, booked=booked)
+    summary = summary_of(start, facts["end_time"], told, calls, None, booked)
     return {
         "search": search_text(facts["topic"], facts["meeting_id"]),
         "local_day": local_day(start, zone),
         "week_hour": week_hour(start, zone),
-        **{name: getattr(summary, name) for name in summary.__slots__},
+        **summary._asdict(),
     }

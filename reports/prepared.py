@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from reports import measures
-from reports.moments import spelt
+from reports.moments import instant, spelt, taken_apart
 from reports.provider.payloads import Call, MeetingRecord, Shape, Visit
-from reports.text import name_key
+from reports.text import fold, name_key
 
 # The columns of a meeting that are computed of its report.
 SUMMARY_FIELDS = (
@@ -45,6 +45,7 @@ CALL_COLUMNS = (
 )
 
 Row = tuple[Any, ...]
+NO_LEAVE = "4:None"  # in a digest
 
 
 class Prepared(NamedTuple):
@@ -78,12 +79,15 @@ def prepare(record: MeetingRecord, zone: ZoneInfo) -> Prepared:
         "duration": record.duration,
         "duration_is_weak": is_weak(record),
     }
-    computed = measures.computed(facts, visits, calls, zone)
-    rows, parts = _visits(visits or (), record.start_time, record.end_time)
+    told = None
+    rows, parts = [], []
+    if visits is not None:
+        told, rows, parts = _visits(visits, record.start_time, record.end_time)
+    computed = measures.computed_of(facts, told, calls, zone)
     return Prepared(
         "" if visits is None else _hash(parts),
         digest(calls),
-        tuple(_text(computed[name]) for name in SUMMARY_FIELDS),
+        tuple([_text(computed[name]) for name in SUMMARY_FIELDS]),
         rows,
         call_rows(calls or (), record.start_time, zone),
     )
@@ -96,19 +100,33 @@ def is_weak(record: MeetingRecord) -> bool:
 
 def visit_rows(visits: Sequence[Visit], start: datetime, end: datetime | None) -> list[Row]:
     """Rows of VISIT_COLUMNS of canonical visits. start, end: the meeting's."""
-    return _visits(visits, start, end)[0]
+    return _visits(visits, start, end)[1]
 
 
-def _visits(visits: Sequence[Visit], start: datetime, end: datetime | None) -> tuple[list[Row], list[str]]:
-    """The rows of canonical visits, and what stands of them in their digest."""
-    rows: list[Row] = []
+def _visits(
+    visits: Sequence[Visit], start: datetime, end: datetime | None
+) -> tuple[measures.Attended, list[Row], list[str]]:
+    """What follows from canonical visits, their rows, and what stands of them in their digest: moments in one go."""
+    stays: list[measures.Stay] = []
+    told: list[tuple[str, str | None]] = []
     parts: list[str] = []
-    figures = measures.on_first_visits(visits, start, end)
-    for place, ((name, join, leave), of_attendee) in enumerate(zip(visits, figures, strict=True), 1):
-        came, left = spelt(join), None if leave is None else spelt(leave)
-        rows.append((place, name, came, left, name_key(name), *of_attendee))
-        parts.append(_of_visit(name, came, left))
-    return rows, parts
+    for name, join, leave in visits:
+        day, clock, joined = taken_apart(join)
+        if leave is None:
+            left, until, of_leave = None, None, NO_LEAVE
+        else:
+            day_left, clock_left, until = taken_apart(leave)
+            left = f"{day_left} {clock_left}"
+            of_leave = f"{len(clock_left) + 17}:{day_left}T{clock_left}+00:00"
+        stays.append((fold(name), joined, until))
+        told.append((f"{day} {clock}", left))
+        parts.append(f"{len(name)}:{name}{len(clock) + 17}:{day}T{clock}+00:00{of_leave};")
+    found = measures.attended(stays, instant(start), None if end is None else instant(end), measures.FAR_)
+    rows = [
+        (place, visit[0], came, left, name_key(visit[0]), *of_attendee)
+        for place, (visit, (came, left), of_attendee) in enumerate(zip(visits, told, found.on_first, strict=True), 1)
+    ]
+    return found, rows, parts
 
 
 def call_rows(calls: Iterable[Call], meeting_start: datetime, zone: ZoneInfo) -> list[Row]:
@@ -122,8 +140,13 @@ def call_rows(calls: Iterable[Call], meeting_start: datetime, zone: ZoneInfo) ->
     ]
 
 
+PLAIN = {str, int, bool, type(None)}
+
+
 def _text(value: Any) -> Any:
     """A moment, a day or an amount of money as its text, anything else as it is."""
+    if type(value) in PLAIN:
+        return value
     if isinstance(value, datetime):
         return spelt(value)
     return str(value) if isinstance(value, date | Decimal) else value
@@ -161,23 +184,13 @@ def canonical_calls(calls: Iterable[Any] | None) -> tuple[Call, ...] | None:
     return tuple(sorted(plain, key=key) if len(plain) > 1 else plain)
 
 
-def _of_visit(name: str, join: str, leave: str | None) -> str:
-    """What stands of a visit in a digest: the same as of any other row, for what there is most of. In: as `spelt`."""
-    left = "4:None" if leave is None else f"{len(leave) + 6}:{leave[:10]}T{leave[11:]}+00:00"
-    return f"{len(name)}:{name}{len(join) + 6}:{join[:10]}T{join[11:]}+00:00{left};"
-
-
 def digest(items: Sequence[Visit] | Sequence[Call] | None) -> str:
     """A hash of canonical visits or calls; "" for unreported. Equal content, equal hash."""
     if items is None:
         return ""
-    # With its length in front, no text can run into its neighbour.
+    # With its length in front, no text can run into its neighbour. `_visits` writes the same of visits.
     parts = []
     for item in items:
-        if type(item) is Visit:
-            name, join, leave = item
-            parts.append(_of_visit(name, spelt(join), None if leave is None else spelt(leave)))
-            continue
         for value in item:
             text = value if isinstance(value, str) else str(plain(value))
             parts.append(f"{len(text)}:{text}")

@@ -7,7 +7,7 @@ is asked for as `Instant("column")`, in whole microseconds since 1970, or made o
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from itertools import groupby, islice
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 from django.core.exceptions import EmptyResultSet
 from django.db import connection, transaction
 from django.db.models import BigIntegerField, Func, QuerySet
+
+from reports.moments import SECOND
 
 if TYPE_CHECKING:
     from django.db.backends.base.base import BaseDatabaseWrapper
@@ -28,9 +30,6 @@ CHUNK = 2000
 # Of meetings and of what lies in them: no more of either is held at a time, but for the whole of one meeting.
 PARENTS = 250
 CHILDREN = 1000
-SECOND = 1_000_000
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-MICROSECOND = timedelta(microseconds=1)
 
 
 class Instant(Func):
@@ -77,11 +76,6 @@ def every(rows: Rows) -> list[Raw]:
     with connection.cursor() as cursor:
         cursor.execute(statement, parameters)
         return list(cursor.fetchall())
-
-
-def instant(value: datetime) -> int:
-    """An aware moment as `Instant` has it."""
-    return (value - EPOCH) // MICROSECOND
 
 
 @contextmanager

@@ -33,10 +33,10 @@ def apply(meeting: Meeting, visits: Sequence[Visit] | None, calls: Sequence[Call
 def live(meeting: Meeting, visits: Sequence[Visit], now: datetime) -> Summary:
     """The figures of a meeting at `now`: those kept, and for a running one those that the clock moves."""
     if meeting.end_time is not None:
-        return Summary(**{name: getattr(meeting, name) for name in Summary.__slots__})
+        return Summary(*[getattr(meeting, name) for name in Summary._fields])
     moving = measures.summarise(meeting.start_time, None, visits if meeting.participants_reported else None, None, now)
     kept = {name: getattr(meeting, name) for name in ("calls", "call_seconds", "call_cost", "unpriced_calls")}
-    return Summary(**{**{name: getattr(moving, name) for name in Summary.__slots__}, **kept})
+    return moving._replace(**kept)
 
 
 def rebuild(progress: Callable[[int], None] | None = None, batch: int = 500) -> int:

@@ -254,7 +254,8 @@ class _OfReader(threading.Thread):
         self.most = 0
 
     def run(self) -> None:
-        while not self.ended.wait(0.02):
+        # What is asked for is the most it held by then.
+        while not self.ended.wait(0.2):
             # Threads and processes end at any moment.
             with contextlib.suppress(OSError):
                 for thread in Path("/proc/self/task").iterdir():

@@ -157,11 +157,18 @@ def test_sums_have_no_name_that_was_erased_while_they_were_made():
 
 def test_longer_stretches_are_made_where_the_pull_has_gone_on():
     take(on("2026-02-25", "a"), on("2026-02-05", "b"))
-    folding.fold(quiet=True)
+    once = set()
+    folding.fold(once=once)
     assert not Stretch.objects.exists()
     take(on("2026-02-04", "c"))
-    folding.fold(quiet=True)
-    assert set(Stretch.objects.values_list("code", flat=True)) == {120260221}
+    folding.fold(once=once)
+    assert set(Stretch.objects.values_list("code", flat=True)) == {120260221} == once
+    # It comes back to them: they wait for the end.
+    take(on("2026-02-26", "d"))
+    folding.fold(once=once)
+    take(on("2026-01-04", "e"))
+    folding.fold(once=once)
+    assert set(Stretch.objects.values_list("code", flat=True)) == {120260201}
     folding.fold()
     found = sums()
     assert rebuilt() == found

@@ -12,7 +12,7 @@ from django.db import connection
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reports import csvtable, exports, longtables, measures, rawrows, summaries
+from reports import csvtable, exports, longtables, measures, moments, rawrows, summaries
 from reports.figures import people, telephony, usage
 from reports.filter import Filter
 from reports.models import Participant
@@ -201,11 +201,11 @@ zones = st.sampled_from(["Asia/Shanghai", "Europe/Berlin", "America/St_Johns", "
 
 
 @given(st.lists(st.datetimes(datetime(1985, 1, 1), datetime(2100, 1, 1)), max_size=20), zones.map(ZoneInfo))
-def test_many_times_are_written_as_one_is(moments, zone):
+def test_many_times_are_written_as_one_is(naive, zone):
     # Around the hours at which the clocks of the year are set, where an offset must not be kept for too long.
-    moments += [datetime(2026, month, 25, hour, 29, 59) for month in (3, 4, 10) for hour in range(24)]
-    aware = [value.replace(tzinfo=UTC) for value in moments]
-    found = csvtable.LocalTime(zone)([*map(rawrows.instant, aware), None])
+    naive += [datetime(2026, month, 25, hour, 29, 59) for month in (3, 4, 10) for hour in range(24)]
+    aware = [value.replace(tzinfo=UTC) for value in naive]
+    found = csvtable.LocalTime(zone)([*map(moments.instant, aware), None])
     assert found == [csvtable.moment(value, zone) for value in [*aware, None]]
 
 
@@ -318,11 +318,11 @@ def test_instants_are_exact(monkeypatch, quicker):
     if not quicker:  # as on an SQLite of before 2022
         monkeypatch.setattr(rawrows, "_has_unixepoch", lambda: False)
     take(meeting())
-    moments = [NOW + timedelta(days=days, microseconds=micro) for days in (-9000, 0, 9000) for micro in (0, 1, 999_999)]
-    for moment in moments:
+    told = [NOW + timedelta(days=days, microseconds=micro) for days in (-9000, 0, 9000) for micro in (0, 1, 999_999)]
+    for moment in told:
         Participant.objects.filter(name="Anna").update(join_time=moment, leave_time=None)
         rows = Participant.objects.filter(name="Anna").values_list(*map(rawrows.Instant, ("join_time", "leave_time")))
-        assert list(rawrows.stream(rows)) == [(rawrows.instant(moment), None)]
+        assert list(rawrows.stream(rows)) == [(moments.instant(moment), None)]
 
 
 @pytest.mark.django_db(transaction=True)

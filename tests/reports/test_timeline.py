@@ -54,7 +54,7 @@ def meeting(visits, end=60.0, booked=60, now=NOW, calls=None, start=START, zone=
 
 
 def vars_of(summary):
-    return {name: getattr(summary, name) for name in summary.__slots__}
+    return summary._asdict()
 
 
 minutes = st.integers(-400, 600) | st.floats(-60, 120, allow_nan=False) | st.sampled_from([0, 30, 60, 3_000_000])
