@@ -3,7 +3,7 @@
 Django's bulk_create builds one long statement and asks every field of every row how to prepare itself;
 for the rows of an import that costs several times what the database does. The values are the same.
 Rows are prepared column by column: what a column needs is decided once. Moments and days may come as their texts
-already (`spelt`, isoformat), and amounts of money as those of a Decimal.
+already (`spelt`, isoformat).
 """
 
 import json
@@ -50,13 +50,13 @@ def insert_rows(
 ) -> None:
     """Insert rows of values in the order of `names` (attribute names of the model's columns).
 
-    ready: moments and days are texts in all of them, and there is no money.
+    ready: in all of them moments and days are texts, and amounts of money whole millionths.
     """
     if not rows:
         return
     fields = _fields(model, names)
     if connection.vendor == "postgresql":
-        _copy(model, fields, list(zip(*rows, strict=True)))
+        _copy(model, fields, list(zip(*rows, strict=True)), ready)
         return
     if not ready:
         rows = _prepared_rows(fields, rows)
@@ -86,7 +86,7 @@ def find(model: type[models.Model], key: str, values: Iterable[str], names: Sequ
 
 
 def insert_new(
-    model: type[models.Model], names: Sequence[str], rows: Sequence[Sequence[Any]], key: str
+    model: type[models.Model], names: Sequence[str], rows: Sequence[Sequence[Any]], key: str, *, ready: bool = False
 ) -> dict[str, int]:
     """Insert rows as `insert_rows` does, leaving out those whose `key`, a unique text column, is there already.
 
@@ -96,13 +96,15 @@ def insert_new(
     if not rows:
         return {}
     fields = _fields(model, names)
+    if not ready:
+        rows = _prepared_rows(fields, rows)
     into = f"INSERT INTO {_table(model)} ({_columns(fields)})"
     unless = f"ON CONFLICT ({connection.ops.quote_name(key)}) DO NOTHING"
     returning = f"{unless} RETURNING {_columns(_fields(model, [key, 'id']))}"
     if connection.vendor == "postgresql":
         # COPY knows no conflicts. One JSON text is one parameter, and the server reads it into rows of the table.
         held = [field.column for field in fields]
-        objects = [dict(zip(held, row, strict=True)) for row in _prepared_rows(fields, rows)]
+        objects = [dict(zip(held, row, strict=True)) for row in rows]
         source = f"json_populate_recordset(NULL::{_table(model)}, %s::json)"
         with connection.cursor() as cursor:
             cursor.execute(
@@ -111,11 +113,11 @@ def insert_new(
             )
             return dict(cursor.fetchall())
     if connection.features.can_return_rows_from_bulk_insert:
-        return dict(_insert(into, returning, len(fields), _prepared_rows(fields, rows)))
+        return dict(_insert(into, returning, len(fields), rows))
     # SQLite before 3.35. Nobody else writes while this transaction does.
     keys = [row[names.index(key)] for row in rows]
     there = {one for (one,) in find(model, key, keys, [key])}
-    _insert(into, unless, len(fields), _prepared_rows(fields, rows))
+    _insert(into, unless, len(fields), rows)
     return {one: pk for one, pk in find(model, key, keys, [key, "id"]) if one not in there}
 
 
@@ -176,9 +178,9 @@ _ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 
 
 def _copy(
-    model: type[models.Model], fields: "Sequence[models.Field[Any, Any]]", columns: Sequence[Sequence[Any]]
+    model: type[models.Model], fields: "Sequence[models.Field[Any, Any]]", columns: Sequence[Sequence[Any]], ready: bool
 ) -> None:
-    written = [_copied(field, column) for field, column in zip(fields, columns, strict=True)]
+    written = [_copied(field, column, ready) for field, column in zip(fields, columns, strict=True)]
     lines = "\n".join(map("\t".join, zip(*written, strict=True)))
     # psycopg's own errors become Django's, as those of every other statement.
     with (
@@ -189,7 +191,7 @@ def _copy(
         copy.write(f"{lines}\n")
 
 
-def _copied(field: "models.Field[Any, Any]", column: Sequence[Any]) -> list[str]:
+def _copied(field: "models.Field[Any, Any]", column: Sequence[Any], ready: bool) -> list[str]:
     """A column in the text format of COPY."""
     if isinstance(field, models.DateTimeField):
         return [NULL if value is None else f"{_moment(value)}+00" for value in column]
@@ -200,7 +202,7 @@ def _copied(field: "models.Field[Any, Any]", column: Sequence[Any]) -> list[str]
         if any(special in together for special in "\\\t\n\r"):
             return [value.translate(_ESCAPES) for value in column]
         return list(column)
-    prepare = field.get_prep_value if isinstance(field, MoneyField) else None
+    prepare = field.get_prep_value if isinstance(field, MoneyField) and not ready else None
     return [NULL if value is None else str(prepare(value) if prepare else value) for value in column]
 
 

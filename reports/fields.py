@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import models
 
+from reports.money import PLACES, UNIT, millionths
+
 if TYPE_CHECKING:
     WholeNumber = models.BigIntegerField[Decimal | str | int | None, Decimal | None]
 else:
@@ -19,8 +21,6 @@ class MoneyField(WholeNumber):
     more than six decimal places raise ValueError: nothing is rounded in silence.
     """
 
-    PLACES = 6
-    UNIT = Decimal(10) ** PLACES
     CENT = 10 ** (PLACES - 2)
 
     def from_db_value(self, value: Any, *_: Any) -> Decimal | None:
@@ -28,18 +28,13 @@ class MoneyField(WholeNumber):
             return None
         if value % self.CENT == 0:  # nearly all; a page reads thousands
             return Decimal(int(value) // self.CENT).scaleb(-2)
-        return tidy(Decimal(value) / self.UNIT)
+        return tidy(Decimal(value) / UNIT)
 
     def to_python(self, value: Any) -> Decimal | None:
         return value if value is None or isinstance(value, Decimal) else Decimal(str(value))
 
     def get_prep_value(self, value: Any) -> int | None:
-        if value is None:
-            return None
-        scaled = Decimal(value) * self.UNIT
-        if scaled != scaled.to_integral_value():
-            raise ValueError(f"{value} has more than {self.PLACES} decimal places")
-        return int(scaled)
+        return None if value is None else millionths(Decimal(value))
 
     def get_internal_type(self) -> str:
         return "BigIntegerField"

@@ -31,6 +31,7 @@ from reports.models import (
     TelephonyUsage,
     TrackedNumber,
 )
+from reports.moments import spelt
 from reports.prepared import (
     CALL_COLUMNS,
     SUMMARY_FIELDS,
@@ -326,7 +327,17 @@ class RoomBook:
             unknown.filter(room_email=email, room_name=name).update(room=room)
 
 
-# The columns of the rows that `of_meeting` gives.
+# The columns of the rows that `fresh_row` gives.
+OF_MEETINGS = (
+    *("uuid", "room_id"),
+    *("room_name", "room_email", "meeting_id", "topic"),
+    *("start_time", "duration", "duration_is_weak", "end_time", "is_extra"),
+    *("participants_reported", "telephony_reported", "participants_withheld", "telephony_withheld"),
+    *("participants_hash", "telephony_hash"),
+    *("first_pull_id", "first_seen_at", "changed_at", "names_removed_at"),
+    *SUMMARY_FIELDS,
+)
+# And of those that `of_meeting` gives.
 OF_VISITS, OF_CALLS = ("meeting_id", *VISIT_COLUMNS), ("meeting_id", *CALL_COLUMNS)
 
 
@@ -379,10 +390,10 @@ def _import_meetings(
     if unseen:
         zone = summaries.site_zone()
         told = [(record, prepared(record, zone)) for record in (batch[uuid] for uuid in unseen)]
-        meetings = [_fresh(record, ready, book, pull, now, veil) for record, ready in told]
+        moment = spelt(now)
+        rows = [fresh_row(record, ready, book, pull, moment, veil) for record, ready in told]
         # Leaving out what another worker inserts at this moment: no double.
-        rows = [tuple(meeting.values()) for meeting in meetings]
-        made = bulk.insert_new(Meeting, tuple(meetings[0]), rows, "uuid")
+        made = bulk.insert_new(Meeting, OF_MEETINGS, rows, "uuid", ready=True)
         visits: list[Row] = []
         calls: list[Row] = []
         for record, ready in told:
@@ -394,7 +405,7 @@ def _import_meetings(
             else:
                 known.add(record.uuid)
         bulk.insert_rows(Participant, OF_VISITS, visits, ready=True)
-        bulk.insert_rows(TelephonyUsage, OF_CALLS, calls)
+        bulk.insert_rows(TelephonyUsage, OF_CALLS, calls, ready=True)
     if known:
         kept = Meeting.objects.select_for_update(of=("self",), no_key=True).filter(uuid__in=known).order_by("uuid")
         for meeting in kept:
@@ -410,35 +421,18 @@ def _import_meetings(
             outcome.running_numbers.add(record.meeting_id)
 
 
-def _fresh(
-    record: MeetingRecord, ready: Prepared, book: RoomBook, pull: Pull, now: datetime, veil: privacy.Veil
-) -> dict[str, Any]:
-    """The row of a new meeting, every column but its id by its name, always in the same order."""
+def fresh_row(record: MeetingRecord, ready: Prepared, book: RoomBook, pull: Pull, now: str, veil: privacy.Veil) -> Row:
+    """The row of a new meeting: the values of OF_MEETINGS. now: as it is `spelt`."""
     visits_hash, calls_hash = _hashes(record, ready, veil)
-    return {
-        "uuid": record.uuid,
-        "room_id": book.find(record.host_id, record.room_email, record.room_name),
-        "room_name": record.room_name or "",
-        "room_email": record.room_email or "",
-        "meeting_id": record.meeting_id,
-        "topic": record.topic or "",
-        "start_time": record.start_time,
-        "duration": record.duration,
-        "duration_is_weak": is_weak(record),
-        "end_time": record.end_time,
-        "is_extra": record.is_extra,
-        "participants_reported": record.visits is not None,
-        "telephony_reported": record.calls is not None,
-        "participants_withheld": False,
-        "telephony_withheld": False,
-        "participants_hash": veil.kept_hash(record, visits_hash),
-        "telephony_hash": veil.kept_hash(record, calls_hash),
-        "first_pull_id": pull.pk,
-        "first_seen_at": now,
-        "changed_at": now,
-        "names_removed_at": now if veil.is_old(record) else None,
-        **dict(zip(SUMMARY_FIELDS, ready.computed, strict=True)),
-    }
+    return (
+        *(record.uuid, book.find(record.host_id, record.room_email, record.room_name)),
+        *(record.room_name or "", record.room_email or "", record.meeting_id, record.topic or ""),
+        *(ready.start, record.duration, is_weak(record), ready.end, record.is_extra),
+        *(record.visits is not None, record.calls is not None, False, False),
+        *(veil.kept_hash(record, visits_hash), veil.kept_hash(record, calls_hash)),
+        *(pull.pk, now, now, now if veil.is_old(record) else None),
+        *ready.computed,
+    )
 
 
 def _hashes(record: MeetingRecord, ready: Prepared, veil: privacy.Veil) -> tuple[str, str]:
@@ -517,11 +511,11 @@ def _update(
     if kept_visits is not None and (new_visits or {"start_time", "end_time"} & set(touched)):
         meeting.participants.all().delete()
         rows = visit_rows(kept_visits, meeting.start_time, meeting.end_time)
-        bulk.insert_rows(Participant, OF_VISITS, of_meeting(meeting.pk, rows))
+        bulk.insert_rows(Participant, OF_VISITS, of_meeting(meeting.pk, rows), ready=True)
     if new_calls:
         meeting.telephony_usage.all().delete()
         rows = call_rows(calls or (), meeting.start_time, summaries.site_zone())
-        bulk.insert_rows(TelephonyUsage, OF_CALLS, of_meeting(meeting.pk, rows))
+        bulk.insert_rows(TelephonyUsage, OF_CALLS, of_meeting(meeting.pk, rows), ready=True)
     elif "start_time" in touched:
         for call in meeting.telephony_usage.filter(start_time=None):
             call.local_day = measures.call_day(None, meeting.start_time, summaries.site_zone())

@@ -170,10 +170,7 @@ def attended(stays: Sequence[Stay], start: int, end: int | None, now: int) -> At
     for places in people.values():
         first = places[0]
         join, stop = spans[first]
-        if len(places) == 1:
-            seconds = (stop - join) // SECOND
-        else:
-            seconds = _seconds([spans[place] for place in places])
+        seconds = (stop - join) // SECOND if len(places) == 1 else _seconds([spans[place] for place in places])
         total += seconds
         late = (join - start) // SECOND if join > on_time else 0
         on_first[first] = (len(places), None if end is None else seconds, late)
@@ -228,7 +225,8 @@ def summarise(
     told = None
     if visits is not None:
         stop = None if end is None else instant(end)
-        told = attended([stay_of(visit) for visit in visits], instant(start), stop, FAR_ if now is None else instant(now))
+        until = FAR_ if now is None else instant(now)
+        told = attended([stay_of(visit) for visit in visits], instant(start), stop, until)
     return summary_of(start, end, told, calls, now, booked)
 
 

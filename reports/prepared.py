@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 from reports import measures
 from reports.moments import instant, spelt, taken_apart
+from reports.money import millionths
 from reports.provider.payloads import Call, MeetingRecord, Shape, Visit
 from reports.text import fold, name_key
 
@@ -49,11 +50,14 @@ NO_LEAVE = "4:None"  # in a digest
 
 
 class Prepared(NamedTuple):
-    """What follows from a record. Moments, days and amounts of money in the rows are texts (see bulk.py).
+    """What follows from a record, every value as it is kept: see `bulk.insert_rows`.
 
-    The hashes are of its visits and calls, "" where they are not reported; computed: values of SUMMARY_FIELDS;
-    visits, calls: rows of VISIT_COLUMNS and CALL_COLUMNS.
+    start, end: the meeting's. The hashes are of its visits and calls, "" where they are not reported; computed: values
+    of SUMMARY_FIELDS; visits, calls: rows of VISIT_COLUMNS and CALL_COLUMNS.
     """
+
+    start: str
+    end: str | None
 
     participants_hash: str
     telephony_hash: str
@@ -79,15 +83,18 @@ def prepare(record: MeetingRecord, zone: ZoneInfo) -> Prepared:
         "duration": record.duration,
         "duration_is_weak": is_weak(record),
     }
-    told = None
-    rows, parts = [], []
+    told: measures.Attended | None = None
+    rows: list[Row] = []
+    parts: list[str] = []
     if visits is not None:
         told, rows, parts = _visits(visits, record.start_time, record.end_time)
     computed = measures.computed_of(facts, told, calls, zone)
     return Prepared(
+        spelt(record.start_time),
+        None if record.end_time is None else spelt(record.end_time),
         "" if visits is None else _hash(parts),
         digest(calls),
-        tuple([_text(computed[name]) for name in SUMMARY_FIELDS]),
+        tuple([_kept(computed[name]) for name in SUMMARY_FIELDS]),
         rows,
         call_rows(calls or (), record.start_time, zone),
     )
@@ -133,8 +140,8 @@ def call_rows(calls: Iterable[Call], meeting_start: datetime, zone: ZoneInfo) ->
     """Rows of CALL_COLUMNS of canonical calls. zone: the site's."""
     return [
         (
-            *(place, *map(_text, call)),
-            *(measures.country_of(call.phone_number), _text(measures.call_day(call.start_time, meeting_start, zone))),
+            *(place, *map(_kept, call)),
+            *(measures.country_of(call.phone_number), _kept(measures.call_day(call.start_time, meeting_start, zone))),
         )
         for place, call in enumerate(calls, 1)
     ]
@@ -143,13 +150,15 @@ def call_rows(calls: Iterable[Call], meeting_start: datetime, zone: ZoneInfo) ->
 PLAIN = {str, int, bool, type(None)}
 
 
-def _text(value: Any) -> Any:
-    """A moment, a day or an amount of money as its text, anything else as it is."""
+def _kept(value: Any) -> Any:
+    """A moment or a day as its text, an amount of money in millionths, anything else as it is."""
     if type(value) in PLAIN:
         return value
     if isinstance(value, datetime):
         return spelt(value)
-    return str(value) if isinstance(value, date | Decimal) else value
+    if isinstance(value, date):
+        return value.isoformat()
+    return millionths(value) if isinstance(value, Decimal) else value
 
 
 # A visit and a call as they are kept in order, where nothing in them is unknown: read by C code.

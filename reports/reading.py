@@ -24,11 +24,12 @@ from types import TracebackType
 from typing import IO, Any, Self, TypeVar, overload
 from zoneinfo import ZoneInfo
 
-from reports.moments import spelt
+from reports.money import UNIT
 from reports.prepared import Prepared, Row, prepare
 from reports.provider.errors import ProviderError
 from reports.provider.payloads import Call, MeetingRecord, Page, Shape, Visit, decode, read_answer
 
+PIPE_SIZE = 1024 * 1024
 LENGTH = 8  # bytes before each message that say how long it is
 ANSWER_WITHIN = 60.0  # seconds; whoever takes longer is asked no more
 OBJECTS_A_LOOK = 20_000
@@ -54,6 +55,8 @@ class Reader:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
         )
+        for pipe in (self._input, self._output):
+            _widen(pipe)
 
     def __enter__(self) -> Self:
         return self
@@ -111,6 +114,14 @@ class Reader:
 # Messages -----------------------------------------------------------------------------------------------------
 
 
+def _widen(pipe: IO[bytes]) -> None:
+    """Let a pipe hold a whole message, where that can be said: each part of one waits for its turn in Python."""
+    with suppress(ImportError, AttributeError, OSError):
+        from fcntl import F_SETPIPE_SZ, fcntl
+
+        fcntl(pipe.fileno(), F_SETPIPE_SZ, PIPE_SIZE)
+
+
 def _send(pipe: IO[bytes], message: bytes) -> None:
     pipe.write(len(message).to_bytes(LENGTH, "big"))
     pipe.write(message)
@@ -135,14 +146,13 @@ def _received(pipe: IO[bytes]) -> bytes:
 def _flat(record: MeetingRecord, site_zone: ZoneInfo) -> Row:
     return (
         *(record.shape.value, record.uuid, record.meeting_id, record.host_id, record.room_name, record.room_email),
-        *(record.topic, spelt(record.start_time), None if record.end_time is None else spelt(record.end_time)),
-        *(record.duration, record.is_extra, record.visits is not None, record.calls is not None),
+        *(record.topic, record.duration, record.is_extra, record.visits is not None, record.calls is not None),
         tuple(prepare(record, site_zone)),
     )
 
 
 def _record(flat: Row) -> MeetingRecord:
-    shape, uuid, number, host_id, name, email, topic, start, end, duration, is_extra, visits, calls, ready = flat
+    shape, uuid, number, host_id, name, email, topic, duration, is_extra, visits, calls, ready = flat
     ready = Prepared(*ready)
     return MeetingRecord(
         Shape(shape),
@@ -152,8 +162,8 @@ def _record(flat: Row) -> MeetingRecord:
         name,
         email,
         topic,
-        _required(start),
-        _moment(end),
+        _required(ready.start),
+        _moment(ready.end),
         duration,
         is_extra,
         Later(ready.visits, _visit) if visits else None,
@@ -176,7 +186,7 @@ def _visit(row: Row) -> Visit:
 
 def _call(row: Row) -> Call:
     _place, number, kind, start, end, duration, total, *_computed = row
-    return Call(number, kind, _moment(start), _moment(end), duration, None if total is None else Decimal(total))
+    return Call(number, kind, _moment(start), _moment(end), duration, None if total is None else Decimal(total) / UNIT)
 
 
 class Later(Sequence[T]):

@@ -8,7 +8,7 @@ import pytest
 LAYERS = [
     ["dashboard.env", "dashboard.formats.en", "dashboard.formats.zh_Hans"],
     ["reports.events"],
-    ["reports.inuse", "reports.logs", "reports.troubles", "reports.stopping"],
+    ["reports.inuse", "reports.logs", "reports.troubles", "reports.stopping", "reports.money"],
     ["reports.intervals", "reports.text", "reports.filter", "reports.fields", "reports.moments"],
     ["reports.provider.errors", "reports.provider.ahead"],
     ["reports.provider.payloads"],

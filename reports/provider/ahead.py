@@ -58,11 +58,6 @@ class Ahead(Generic[T]):
             self._thread = threading.Thread(target=self._run, name="ahead", daemon=True)
             self._thread.start()
 
-    def peek(self) -> T | None:
-        """What the next item is, if it is there already."""
-        with self._changed:
-            return self._waiting[0] if self._waiting else None
-
     @property
     def ready(self) -> bool:
         """Whether the next item, or the end, is there already."""

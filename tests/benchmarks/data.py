@@ -11,6 +11,7 @@ from django.db import connection, transaction
 
 from reports import bulk, importer, prepared, privacy, search, summaries
 from reports.models import Meeting, Participant, Pull, Room, TelephonyUsage
+from reports.moments import spelt
 from reports.provider.payloads import Call, MeetingRecord, Shape, Visit
 
 BATCH = 2000
@@ -120,18 +121,16 @@ def fill(size: Size, last: date, now: datetime) -> dict[str, int]:
     zone = summaries.site_zone()
     counts = {"rooms": size.rooms, "meetings": 0, "visits": 0, "calls": 0}
     stream = records(size, last)
-    names: tuple[str, ...] = ()
+    moment = spelt(now)
     pk = 0
     while True:
-        meetings: list[list[Any]] = []
+        meetings: list[Sequence[Any]] = []
         visits: list[Sequence[Any]] = []
         calls: list[Sequence[Any]] = []
         for record in stream:
             pk += 1
             ready = prepared.prepare(record, zone)
-            meeting = {"id": pk, **importer._fresh(record, ready, book, pull, now, veil)}
-            names = names or tuple(meeting)
-            meetings.append([*meeting.values()])
+            meetings.append((pk, *importer.fresh_row(record, ready, book, pull, moment, veil)))
             visits += importer.of_meeting(pk, ready.visits)
             calls += importer.of_meeting(pk, ready.calls)
             if len(meetings) == BATCH:
@@ -139,9 +138,9 @@ def fill(size: Size, last: date, now: datetime) -> dict[str, int]:
         if not meetings:
             break
         with transaction.atomic():
-            bulk.insert_rows(Meeting, names, meetings)
-            bulk.insert_rows(Participant, importer.OF_VISITS, visits)
-            bulk.insert_rows(TelephonyUsage, importer.OF_CALLS, calls)
+            bulk.insert_rows(Meeting, ("id", *importer.OF_MEETINGS), meetings, ready=True)
+            bulk.insert_rows(Participant, importer.OF_VISITS, visits, ready=True)
+            bulk.insert_rows(TelephonyUsage, importer.OF_CALLS, calls, ready=True)
         counts["meetings"] += len(meetings)
         counts["visits"] += len(visits)
         counts["calls"] += len(calls)

@@ -157,7 +157,7 @@ def test_sums_have_no_name_that_was_erased_while_they_were_made():
 
 def test_longer_stretches_are_made_where_the_pull_has_gone_on():
     take(on("2026-02-25", "a"), on("2026-02-05", "b"))
-    once = set()
+    once: set[int] = set()
     folding.fold(once=once)
     assert not Stretch.objects.exists()
     take(on("2026-02-04", "c"))

@@ -119,7 +119,8 @@ def test_the_digest_of_prepared_visits_is_the_digest_of_the_visits():
     for record in here(answer(*STRANGE), SHANGHAI).records:
         assert isinstance(record, MeetingRecord)
         visits, calls = canonical_visits(record.visits), canonical_calls(record.calls)
-        assert prepare(record, SHANGHAI)[:2] == (digest(visits), digest(calls))
+        ready = prepare(record, SHANGHAI)
+        assert (ready.participants_hash, ready.telephony_hash) == (digest(visits), digest(calls))
 
 
 # The process ----------------------------------------------------------------------------------------------

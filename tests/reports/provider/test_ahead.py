@@ -60,10 +60,9 @@ def test_nothing_is_asked_before_it_is_wanted_nor_after_it_is_closed():
     taken: list[int] = []
     ahead = Ahead(counted(100, taken), one, 2)
     assert settled(taken) == 0
-    assert ahead.peek() is None
     assert next(ahead) == 0
     assert settled(taken) == 3
-    assert ahead.peek() == 1
+    assert ahead.ready
     ahead.close()
     assert settled(taken) == 3
     assert list(ahead) == []
