@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from functools import lru_cache, partial
+from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
@@ -261,10 +261,20 @@ _PARTS: tuple[tuple[set[str], Callable[[Read], Pairs]], ...] = (
 _PLACES = {name: place for place, (fields, _write) in enumerate(_PARTS) for name in fields}
 
 
+# The fields of each part in one order, as `_part` gets their values.
+_FIELDS = [tuple(sorted(fields)) for fields, _write in _PARTS]
+
+
+@lru_cache(maxsize=4096)
+def _part(place: int, *values: Any) -> str:
+    """One of _PARTS as it stands in an address. A page writes some hundreds of addresses, which are much alike."""
+    return urlencode(_PARTS[place][1](dict(zip(_FIELDS[place], values, strict=True)).__getitem__))
+
+
 @lru_cache(maxsize=64)
 def _written(chosen: Filter) -> tuple[str, ...]:
     """Each of _PARTS as it stands in the address of a filter."""
-    return tuple(urlencode(write(partial(getattr, chosen))) for _fields, write in _PARTS)
+    return tuple(_part(place, *[getattr(chosen, name) for name in fields]) for place, fields in enumerate(_FIELDS))
 
 
 def to_query(chosen: Filter, **changes: Any) -> str:
@@ -277,15 +287,11 @@ def to_query(chosen: Filter, **changes: Any) -> str:
         changes.setdefault("page", 1)
         if "first" in changes or "last" in changes:
             changes.setdefault("period", "")
-
-        def read(name: str) -> Any:
-            return changes[name] if name in changes else getattr(chosen, name)
-
-        # A page writes some hundreds of addresses, each with few changes: only those are written anew.
         texts = list(texts)
         for place in {_PLACES[name] for name in changes}:
-            texts[place] = urlencode(_PARTS[place][1](read))
-    return "&".join(text for text in texts if text)
+            values = [changes[name] if name in changes else getattr(chosen, name) for name in _FIELDS[place]]
+            texts[place] = _part(place, *values)
+    return "&".join([text for text in texts if text])
 
 
 def link(path: str, chosen: Filter, **changes: Any) -> str:

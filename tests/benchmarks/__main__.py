@@ -27,6 +27,7 @@ def main() -> int:
         "--database", default="", help="URL of an empty database; SQLite in a temporary folder unless given"
     )
     parser.add_argument("--turns", type=int, default=12, help="how often each page is asked for")
+    parser.add_argument("--pulls", type=int, default=3, help="how often ingest is measured; the median counts")
     parser.add_argument("--only", choices=PARTS, help="just one part")
     parser.add_argument("--table", action="append", default=[], help="of the CSV tables just this one; repeatable")
     parser.add_argument("--encoding", default="identity", help="of the CSV tables, as a browser asks: gzip")
@@ -68,7 +69,8 @@ def main() -> int:
     from tests.benchmarks import data, dumps, ingest, pages, readers
 
     if chosen.only in (None, "ingest"):
-        for line in ingest.lines(ingest.measure(0.1 if chosen.share is None else chosen.share, chosen.database)):
+        share = 0.1 if chosen.share is None else chosen.share
+        for line in ingest.lines([ingest.measure(share, chosen.database) for _ in range(max(1, chosen.pulls))]):
             print(line, flush=True)
     if chosen.only == "ingest":
         return 0

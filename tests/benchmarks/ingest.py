@@ -11,12 +11,13 @@ import json
 import os
 import resource
 import sqlite3
+import statistics
 import subprocess
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import date, datetime, timedelta
@@ -426,22 +427,32 @@ def measure(share: float, database: str) -> Result:
             return Result("postgresql", found, spent, received, floor, bare)
 
 
-def lines(result: Result) -> Iterator[str]:
-    """The measurement in words and figures."""
-    pulled, count = result.pulled, result.written
-    rows = ", ".join(f"{number} {table.removeprefix('reports_')}" for table, number in pulled.rows.items())
-    yield f"{result.vendor}: {rows}; {pulled.requests} answers of {result.fetched_bytes / 1e6:.1f} MB"
-    yield f"{'':<34}{'seconds':>9}{'rows/s':>10}{'of the floor':>14}"
-    for what, seconds in (
-        ("floor: bare driver, same tables", result.floor),
-        ("bare driver, no index, no key", result.bare),
-        ("pull", pulled.seconds),
-        ("pull less fetching", pulled.seconds - result.fetch),
-    ):
-        yield f"{what:<34}{seconds:>9.2f}{count / seconds:>10.0f}{result.floor / seconds:>13.0%}"
-    yield f"{'fetch only':<34}{result.fetch:>9.2f}"
-    yield f"{'processor of the pulling process':<34}{pulled.cpu:>9.2f}{count / pulled.cpu:>10.0f}"
-    yield f"memory of the pull: {pulled.peak_kb / 1024:.0f} MB at most ({pulled.idle_kb / 1024:.0f} MB before it began)"
+def lines(results: Sequence[Result]) -> Iterator[str]:
+    """Measurements, each of a pull and of the floor after it, in words and figures: the median of each figure.
+
+    Other work on the machine may be at one and not at the other: the ratio is the median of their ratios.
+    """
+    result = results[0]
+    rows = ", ".join(f"{number} {table.removeprefix('reports_')}" for table, number in result.pulled.rows.items())
+    yield f"{result.vendor}: {rows}; {result.pulled.requests} answers of {result.fetched_bytes / 1e6:.1f} MB"
+    yield f"{'median of ' + str(len(results)):<34}{'seconds':>9}{'rows/s':>10}{'of the floor':>14}"
+    measured: dict[str, Callable[[Result], float]] = {
+        "floor: bare driver, same tables": lambda one: one.floor,
+        "bare driver, no index, no key": lambda one: one.bare,
+        "pull": lambda one: one.pulled.seconds,
+        "pull less fetching": lambda one: one.pulled.seconds - one.fetch,
+    }
+    for what, seconds_of in measured.items():
+        seconds = statistics.median(map(seconds_of, results))
+        parts = [one.floor / seconds_of(one) for one in results]
+        spread = f"   {min(parts):.0%} to {max(parts):.0%}" if len(results) > 1 and what.startswith("pull") else ""
+        yield f"{what:<34}{seconds:>9.2f}{result.written / seconds:>10.0f}{statistics.median(parts):>13.0%}{spread}"
+    yield f"{'fetch only':<34}{statistics.median(one.fetch for one in results):>9.2f}"
+    cpu = statistics.median(one.pulled.cpu for one in results)
+    yield f"{'processor of the pulling process':<34}{cpu:>9.2f}{result.written / cpu:>10.0f}"
+    peak = max(one.pulled.peak_kb for one in results) / 1024
+    idle = max(one.pulled.idle_kb for one in results) / 1024
+    yield f"memory of the pull: {peak:.0f} MB at most ({idle:.0f} MB before it began)"
 
 
 if __name__ == "__main__":
