@@ -11,6 +11,8 @@ from django.utils import translation
 def warm() -> None:
     """Import all views, compile all templates, read the catalogues. Asks no database."""
     _import(get_resolver())
+    for status in (400, 403, 404, 500):
+        get_resolver().resolve_error_handler(status)
     folder = Path(settings.BASE_DIR) / "templates"
     for file in sorted(folder.rglob("*")):
         if file.is_file():

@@ -602,8 +602,11 @@ def _fold_aside(run: Run, days: int) -> Iterator[None]:
     if days < DAYS_WORTH_A_READER or _processors() < 2 or connection.in_atomic_block:
         yield
         return
-    with Aside() as run.aside:
-        yield
+    try:
+        with Aside() as run.aside:
+            yield
+    finally:
+        run.aside = None
 
 
 def _processors() -> int:

@@ -155,6 +155,21 @@ def test_sums_have_no_name_that_was_erased_while_they_were_made():
     assert not KeptPeople.objects.filter(key="anna").exists()
 
 
+@of_a_file
+def test_sums_that_are_being_made_when_a_pull_ends_take_their_place():
+    take(on("2026-03-09", "a"))
+    turns, ended = aside.Turns(), threading.Event()
+    ended.set()
+    with pytest.raises(aside._Closing):
+        folding.fold(turn=aside._Turn(turns, ended))
+    assert KeptTotals.objects.get(stretch=20260309).meetings == 1
+    assert not Touched.objects.exists()
+    # And nothing more is made after them.
+    assert not Stretch.objects.exists()
+    with turns:
+        pass
+
+
 def test_longer_stretches_are_made_where_the_pull_has_gone_on():
     take(on("2026-02-25", "a"), on("2026-02-05", "b"))
     once: set[int] = set()
