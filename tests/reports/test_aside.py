@@ -1,6 +1,7 @@
 """Sums that are made beside a pull: nothing is lost or stale, and whatever comes between makes them void."""
 
 import threading
+import time
 from contextlib import contextmanager
 from datetime import date, timedelta
 
@@ -92,6 +93,8 @@ def test_turns_go_to_who_has_waited_longest():
         threads[-1].start()
         while turns._next < name + 2:
             pass
+    time.sleep(0.05)
+    assert order == []
     turns.__exit__(None, None, None)
     for thread in threads:
         thread.join(5)
