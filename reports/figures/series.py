@@ -3,15 +3,17 @@
 A display name is what somebody typed when they joined: nothing here is called a person's identity.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import islice
 from typing import Any, NamedTuple
 
+from django.core.exceptions import EmptyResultSet
+from django.db import connection
 from django.db.models import Count, F, Q, QuerySet
 
-from reports import kept
+from reports import kept, rawrows
 from reports.figures import added
 from reports.figures.attendance import Presence
 from reports.figures.people import presences_in
@@ -274,30 +276,87 @@ class _Seen:
     present: int = 0
 
 
+class _Alike(NamedTuple):
+    """Names in one series of which the same is known: how many, whether they were seen in a meeting that was used, at
+    how many of them each was present, and how many meetings they were seen in, all together.
+    """
+
+    names: int
+    used: bool
+    present: int
+    attended: int
+
+
 def briefs(series: Iterable[Series], chosen: Filter, now: datetime) -> Iterator[Brief]:
     """The figures of who came to each of some series of a filter, in their order, without their meetings."""
     stream = iter(series)
     while part := list(islice(stream, SERIES_A_TIME)):
-        seen: dict[str, dict[str, _Seen]] = {one.key: {} for one in part}
-        for key, name, attended, used, present in _ended(part, chosen):
-            if key in seen:
-                seen[key][name] = _Seen(attended, used, present)
-        running = _held(kept.running(_meetings(part, chosen)), chosen, now)
-        for held in running:
+        running: dict[str, list[Held]] = {}
+        for held in _held(kept.running(_meetings(part, chosen)), chosen, now):
             topic, _break, number = held.meeting.search.partition("\n")
-            names = seen.get(number if chosen.by == "number" else topic, {})
+            running.setdefault(number if chosen.by == "number" else topic, []).append(held)
+        # Who is in a meeting that runs may have been in one that ended: only there have names to be told apart.
+        known = _alike([one for one in part if one.key not in running], chosen)
+        known |= _by_name([one for one in part if one.key in running], running, chosen)
+        for one in part:
+            yield _brief(one, *known.get(one.key, ([], 0)))
+
+
+# Of a series by its key: its names, and meetings in which names were removed.
+Known = dict[str, tuple[list[_Alike], int]]
+
+
+def _alike(series: list[Series], chosen: Filter) -> Known:
+    """Of series without a running meeting: added up by the database, of thousands of names some numbers."""
+    found: Known = {}
+    if not series:
+        return found
+    try:
+        statement, parameters = _ended(series, chosen).query.get_compiler(connection=connection).as_sql()
+    except EmptyResultSet:
+        return found
+    with connection.cursor() as cursor:
+        # Every value is bound.
+        cursor.execute(
+            "SELECT key_, name_key = %s, used_ > 0, present_, COUNT(*), SUM(attended) "  # noqa: S608
+            f"FROM ({statement}) AS seen GROUP BY 1, 2, 3, 4",
+            [REMOVED, *parameters],
+        )
+        for key, is_removed, used, present, names, attended in cursor.fetchall():
+            alike, removed = found.get(key, ([], 0))
+            if is_removed:
+                removed += int(attended)
+            else:
+                alike.append(_Alike(names, bool(used), present, int(attended)))
+            found[key] = alike, removed
+    return found
+
+
+def _by_name(series: list[Series], running: Mapping[str, list[Held]], chosen: Filter) -> Known:
+    """Of series with running meetings, which have some of the names."""
+    if not series:
+        return {}
+    seen: dict[str, dict[str, _Seen]] = {one.key: {} for one in series}
+    for key, name, attended, used, present in rawrows.every(_ended(series, chosen)):
+        if key in seen:
+            seen[key][name] = _Seen(attended, used, present)
+    for key, names in seen.items():
+        for held in running[key]:
             for name, presence in (held.present or {}).items():
                 one = names.setdefault(name_key(name), _Seen())
                 is_present = presence.is_present(chosen.present)
                 one.attended += 1
                 one.used += is_present is not None
                 one.present += bool(is_present)
-        for series_ in part:
-            removed = seen[series_.key].pop(REMOVED, _Seen())
-            yield _brief(series_, list(seen[series_.key].values()), removed.attended)
+    found: Known = {}
+    for key, names in seen.items():
+        removed = names.pop(REMOVED, _Seen())
+        alike = [_Alike(1, bool(one.used), one.present, one.attended) for one in names.values()]
+        found[key] = alike, removed.attended
+    return found
 
 
-def _ended(series: list[Series], chosen: Filter) -> Iterable[tuple[str, str, int, int, int]]:
+def _ended(series: list[Series], chosen: Filter) -> "QuerySet[Any, Any]":
     """(series, name, meetings attended, of these used, of these present at) over the ended meetings of some series."""
     used = Q(meeting__used_seconds__gt=0)
     # In whole numbers: a share of 29 percent is less than 0.29 in floating point.
@@ -311,22 +370,21 @@ def _ended(series: list[Series], chosen: Filter) -> Iterable[tuple[str, str, int
         .values("name_key", key_=key)
     )
     counted = rows.annotate(attended=Count("pk"), used_=Count("pk", filter=used), present_=Count("pk", filter=present))
-    found: Iterable[tuple[str, str, int, int, int]] = counted.values_list(
-        "key_", "name_key", "attended", "used_", "present_"
-    )
-    return found
+    return counted.values_list("key_", "name_key", "attended", "used_", "present_")
 
 
-def _brief(series: Series, seen: Sequence[_Seen], removed: int) -> Brief:
+def _brief(series: Series, seen: Sequence[_Alike], removed: int) -> Brief:
     reported = series.reported
-    known = [one.present for one in seen if one.used]
-    possible = len(seen) * reported
+    attendees = sum(one.names for one in seen)
+    known = [one for one in seen if one.used]
+    possible = attendees * reported
+    attended = sum(one.attended for one in seen) + removed
     return Brief(
         series=series,
-        attendees=len(seen),
-        regulars=sum(present * 2 >= reported for present in known),
-        mean_attendees=(sum(one.attended for one in seen) + removed) / reported if reported else None,
-        rate=sum(known) / possible if possible and known and not removed else None,
+        attendees=attendees,
+        regulars=sum(one.names for one in known if one.present * 2 >= reported),
+        mean_attendees=attended / reported if reported else None,
+        rate=sum(one.names * one.present for one in known) / possible if possible and known and not removed else None,
     )
 
 
