@@ -177,6 +177,12 @@ def attended(stays: Sequence[Stay], start: int, end: int | None, now: int) -> At
     return Attended(len(people), intervals.peak(spans), _seconds(spans), total, last, on_first)
 
 
+def _of_visits(visits: Sequence[Visit], start: datetime, end: datetime | None, now: datetime | None) -> Attended:
+    """As `attended`, of visits and moments that are no numbers yet."""
+    until = FAR_ if now is None else instant(now)
+    return attended([stay_of(visit) for visit in visits], instant(start), None if end is None else instant(end), until)
+
+
 def _seconds(spans: Sequence[tuple[int, int]]) -> int:
     return sum([stop - begin for begin, stop in intervals.union(spans)]) // SECOND
 
@@ -188,8 +194,7 @@ def on_first_visits(visits: Sequence[Visit], start: datetime, end: datetime | No
     their attendance in seconds (unknown while the meeting runs) and how many seconds late they joined, 0 where
     they were not late.
     """
-    stays = [stay_of(visit) for visit in visits]
-    return attended(stays, instant(start), None if end is None else instant(end), FAR_).on_first
+    return _of_visits(visits, start, end, None).on_first
 
 
 def open_seconds(start: datetime, end: datetime | None, now: datetime) -> int:
@@ -222,11 +227,7 @@ def summarise(
     matters while the meeting runs; with now=None what grows with the clock is left unknown. booked: seconds,
     None where they are unknown or may be the actual length.
     """
-    told = None
-    if visits is not None:
-        stop = None if end is None else instant(end)
-        until = FAR_ if now is None else instant(now)
-        told = attended([stay_of(visit) for visit in visits], instant(start), stop, until)
+    told = None if visits is None else _of_visits(visits, start, end, now)
     return summary_of(start, end, told, calls, now, booked)
 
 
@@ -317,11 +318,7 @@ def computed(
 
     In: the meeting's own columns by their names, its visits and calls (None: not reported), the site's zone.
     """
-    told = None
-    if visits is not None:
-        start, end = facts["start_time"], facts["end_time"]
-        stays = [stay_of(visit) for visit in visits]
-        told = attended(stays, instant(start), None if end is None else instant(end), FAR_)
+    told = None if visits is None else _of_visits(visits, facts["start_time"], facts["end_time"], None)
     return computed_of(facts, told, calls, zone)
 
 

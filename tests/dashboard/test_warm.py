@@ -1,5 +1,6 @@
 """What the processes of the site load before their first answer."""
 
+import json
 import os
 import subprocess
 import sys
@@ -7,6 +8,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 LOADED = """
+import json
 import sys
 import django
 django.setup()
@@ -14,8 +16,8 @@ from django.template import engines
 from dashboard.warm import warm
 warm()
 loader = engines["django"].engine.template_loaders[0]
-print(*(name for name in sys.modules if name.startswith("dashboard.pages.")))
-print(*(origin.origin.name for origin in loader.get_template_cache.values()))
+templates = [template.origin.name for template in loader.get_template_cache.values()]
+json.dump([[*sys.modules], templates], sys.stdout)
 """
 
 
@@ -29,8 +31,8 @@ def test_all_views_and_templates_are_loaded_without_a_database(tmp_path):
     }
     told = subprocess.run(
         [sys.executable, "-c", LOADED], cwd=ROOT, env=environment, capture_output=True, text=True, check=True
-    ).stdout.splitlines()
-    modules, templates = (set(line.split()) for line in told)
+    ).stdout
+    modules, templates = map(set, json.loads(told))
     pages = {f"dashboard.pages.{file.stem}" for file in (ROOT / "dashboard" / "pages").glob("*.py")}
     assert pages - {"dashboard.pages.__init__"} <= modules
     assert {str(file) for file in (ROOT / "templates").rglob("*.html")} <= templates
