@@ -13,7 +13,6 @@ from zoneinfo import ZoneInfo
 from django.conf import settings
 from django.db import connection, models, transaction
 from django.db.models import Count, F, Func, Max, QuerySet, Value
-from django.db.models.functions import Cast, Coalesce
 
 from reports import courses, intervals, rawrows, summaries
 from reports.clockwork import DAY, days_between, inside, midnight, opening, opening_rules, peaks, runs, week_hours
@@ -21,21 +20,19 @@ from reports.courses import Use
 from reports.fresh import BYS, Fresh, Turn, count, drop, replace, table_of
 from reports.holding import LONG, LONGEST, groups_of_rooms, short_uses
 from reports.kept import (
-    ADDED,
     MONTH,
     OF_DAYS,
     SCALE,
     SUM,
     TABLES,
     THIRD,
-    UNKNOWN_ROOM,
     YEAR,
     begin_of,
     code,
     columns_of,
     day_of,
     end_of,
-    sorted_by_bytes,
+    sum_of,
     touched_days,
 )
 from reports.keptmodels import (
@@ -57,12 +54,15 @@ from reports.models import Ledger, Meeting, Participant, TelephonyUsage
 from reports.sums import (
     ATTENDEE_SUMS,
     BOOKING_SUMS,
+    CALL_KEYS,
     CALL_SUMS,
     ENDS_BUCKET,
     JUDGED,
     MEETING_SUMS,
+    ROOM_KEY,
+    SERIES_KEYS,
     SERIES_SUMS,
-    FoldedTopic,
+    UNKNOWN_ROOM,
 )
 
 logger = logging.getLogger(__name__)
@@ -243,27 +243,17 @@ def _statements(vendor: str) -> list[tuple[str, list[Any]]]:
     calls = TelephonyUsage.objects.filter(local_day__range=days).order_by()
     ended = Participant.objects.filter(meeting__local_day__range=days, meeting__end_time__isnull=False).order_by()
     both = MEETING_SUMS | BOOKING_SUMS
-    room = Coalesce(F("room_id"), Value(UNKNOWN_ROOM), output_field=models.BigIntegerField())
-    call_room = Coalesce(Cast(F("meeting__room_id"), models.CharField()), Value(""))
-    series = {"number": F("meeting_id"), "topic": FoldedTopic("search")}
-    groups = {
-        "all": Value(""),
-        "room": call_room,
-        "type": F("type"),
-        "country": F("country"),
-        "phone": F("phone_number"),
-    }
     call_sums = CALL_SUMS | {"last": Max("local_day")}
     found = [
         _keep(KeptTotals, meetings.values(stretch_=stretch), both, "stretch"),
-        _keep(KeptRooms, meetings.values(stretch_=stretch, key_=room), both, "stretch", "room"),
+        _keep(KeptRooms, meetings.values(stretch_=stretch, key_=ROOM_KEY), both, "stretch", "room"),
     ]
     ends = meetings.filter(JUDGED).values(stretch_=stretch, key_=ENDS_BUCKET)
     found.append(_keep(KeptEnds, ends, {"meetings": Count("pk")}, "stretch", "bucket"))
-    for by, key in series.items():
+    for by, key in SERIES_KEYS.items():
         told = meetings.values(stretch_=stretch, by_=Value(by), key_=key)
         found.append(_keep(KeptSeries, told, SERIES_SUMS, "stretch", "by", "key"))
-    for by, key in groups.items():
+    for by, key in CALL_KEYS.items():
         told_calls = calls.values(stretch_=stretch, by_=Value(by), key_=key)
         found.append(_keep(KeptCalls, told_calls, call_sums, "stretch", "by", "key"))
     people = ended.filter(attendee_visits__isnull=False).values(
@@ -439,7 +429,7 @@ def _add_up(model: type[models.Model], target: int, least: int, most: int) -> No
     table = quote(model._meta.db_table)
     keys, sums = columns_of(model)
     columns = ", ".join(quote(name) for name in ["stretch", *keys, *sums])
-    added = [f"{ADDED.get(name, SUM)}({sorted_by_bytes(name)})" for name in sums]
+    added = [sum_of(name) for name in sums]
     if connection.vendor == "postgresql":
         # Its sum of whole numbers is a numeric.
         added = [f"{text}::bigint" if text.startswith(SUM) else text for text in added]

@@ -43,7 +43,6 @@ from reports.keptmodels import (
 )
 from reports.models import Ledger, Meeting, TelephonyUsage
 
-UNKNOWN_ROOM = 0
 SCALE = 100_000_000
 THIRD, MONTH, YEAR = 1, 2, 3
 
@@ -336,9 +335,29 @@ def rows(
     """
     if not spans:
         return []
-    quote = connection.ops.quote_name
     keys = ["stretch"] * apart + [name for name in columns_of(model)[0] if name not in only]
-    sums = [f"{ADDED.get(name, SUM)}({sorted_by_bytes(name)})" for name in names]
+    statement, parameters = added_up(model, spans, keys, names, among=among, **only)
+    fields = [*keys, *names]
+    with connection.cursor() as cursor:
+        cursor.execute(statement, parameters)
+        found = [dict(zip(fields, row, strict=True)) for row in told(model, fields, cursor.fetchall())]
+    if not keys and found and all(value is None for value in found[0].values()):
+        return []  # no stretch has a row
+    return found
+
+
+def added_up(
+    model: type[models.Model],
+    spans: Sequence[tuple[int, int]],
+    keys: Sequence[str],
+    names: Sequence[str],
+    *,
+    among: Sequence[int] | None = None,
+    **only: str | int,
+) -> tuple[str, list[Any]]:
+    """The statement of `rows` and its parameters: `keys`, then `names`, under these names. There is a stretch."""
+    quote = connection.ops.quote_name
+    sums = [f"{sum_of(name)} AS {quote(name)}" for name in names]
     where, parameters = _where(spans)
     if among is not None:
         where += f" AND room IN ({', '.join(['%s'] * len(among)) or 'NULL'})"
@@ -351,21 +370,27 @@ def rows(
     statement = f"SELECT {', '.join([*quoted, *sums])} FROM {quote(model._meta.db_table)} WHERE {where}"  # noqa: S608
     if keys:
         statement += f" GROUP BY {', '.join(quoted)}"
-    fields = [*keys, *names]
-    with connection.cursor() as cursor:
-        cursor.execute(statement, parameters)
-        converters = [(place, _converter(model, name)) for place, name in enumerate(fields)]
-        converters = [(place, convert) for place, convert in converters if convert]
-        found = []
-        for row in cursor.fetchall():
-            values = list(row)
-            for place, convert in converters:
-                if values[place] is not None:
-                    values[place] = convert(values[place])  # type: ignore[misc]
-            found.append(dict(zip(fields, values, strict=True)))
-    if not keys and found and all(value is None for value in found[0].values()):
-        return []  # no stretch has a row
-    return found
+    return statement, parameters
+
+
+def sum_of(name: str) -> str:
+    """How a column of kept sums is put together, for the text of a statement."""
+    return f"{ADDED.get(name, SUM)}({sorted_by_bytes(name)})"
+
+
+def told(model: type[models.Model], names: Sequence[str], raw: Iterable[Sequence[Any]]) -> Iterator[Sequence[Any]]:
+    """Rows of a model's columns `names`, as the driver gives them, as they are meant."""
+    converters = [(place, _converter(model, name)) for place, name in enumerate(names)]
+    wanted = [(place, convert) for place, convert in converters if convert]
+    if not wanted:
+        yield from raw
+        return
+    for row in raw:
+        values = list(row)
+        for place, convert in wanted:
+            if values[place] is not None:
+                values[place] = convert(values[place])
+        yield values
 
 
 def _where(spans: Sequence[tuple[int, int]]) -> tuple[str, list[Any]]:

@@ -11,6 +11,7 @@ from django.db.models import (
     Aggregate,
     BigIntegerField,
     Case,
+    CharField,
     Count,
     ExpressionWrapper,
     F,
@@ -21,8 +22,10 @@ from django.db.models import (
     SmallIntegerField,
     Sum,
     TextField,
+    Value,
     When,
 )
+from django.db.models.functions import Cast, Coalesce
 
 from reports.models import Meeting
 from reports.querysets import judged
@@ -89,6 +92,11 @@ ENDS_BUCKET = Case(
 JUDGED = _judged
 
 
+UNKNOWN_ROOM = 0
+# By what meetings are told apart.
+ROOM_KEY = Coalesce(F("room_id"), Value(UNKNOWN_ROOM), output_field=BigIntegerField())
+
+
 # Calls -----------------------------------------------------------------------------------------------------
 
 CALL_SUMS = {
@@ -98,6 +106,15 @@ CALL_SUMS = {
     "unpriced": Count("pk", filter=Q(total=None)),
     "priced_seconds": Sum("duration", filter=Q(total__isnull=False)),
     "priced_cost": Sum("total", filter=Q(duration__gt=0)),
+}
+
+# By what they are told apart, as texts: the id of their meeting's room is one too.
+CALL_KEYS = {
+    "all": Value("", TextField()),
+    "room": Coalesce(Cast(F("meeting__room_id"), CharField()), Value("")),
+    "type": F("type"),
+    "country": F("country"),
+    "phone": F("phone_number"),
 }
 
 
@@ -139,6 +156,13 @@ def newest_text(kept: str) -> str:
     return kept.partition("\t")[2]
 
 
+# The moment of a column `newest`, as a text that sorts, for the text of a statement.
+NEWEST_MOMENT = {
+    "sqlite": "substr(newest, 1, instr(newest, char(9)) - 1)",
+    "postgresql": 'split_part(newest, chr(9), 1) COLLATE "C"',
+}
+
+
 class FoldedTopic(Func):
     """The folded topic out of what a meeting keeps for the search: it ends at the first line break."""
 
@@ -152,6 +176,7 @@ class FoldedTopic(Func):
         return self.as_sql(compiler, connection, template="split_part(%(expressions)s, chr(10), 1)", **extra)
 
 
+SERIES_KEYS = {"number": F("meeting_id"), "topic": FoldedTopic("search")}
 SERIES_SUMS = {
     **MEETING_SUMS,
     **BOOKING_SUMS,

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from django.core.paginator import Paginator
 from django.http import HttpResponse
 from django.urls import reverse
 from django.utils import timezone
@@ -113,11 +112,13 @@ def table_of(
     chosen: Filter,
     table_id: str,
     title: str,
-    among: Sequence[Group] | None = None,
+    longest: int | None = None,
 ) -> Table:
-    """Groups as a table; every count leads to exactly those meetings. among: all groups, where these are the first."""
+    """Groups as a table; every count leads to exactly those meetings. longest: the most spare seconds of any group,
+    where these are the first of them."""
     meetings = reverse("meetings")
-    longest = max((group.booking.spare_seconds or 0 for group in among or groups), default=0)
+    if longest is None:
+        longest = max((group.booking.spare_seconds or 0 for group in groups), default=0)
     counted = narrowed(chosen)
 
     def row(group: Group) -> list[Cell]:
@@ -263,8 +264,9 @@ def booked(request: base.HtmxHttpRequest) -> HttpResponse:
     path, meetings = reverse("booked"), reverse("meetings")
     before = period.known_before(chosen, now)
     total = booking.total(chosen)
-    rooms, weekdays = booking.by_room(chosen), booking.by_weekday(chosen)
-    page = Paginator(booking.by_series(chosen, chosen.by), ROWS_A_PAGE).get_page(chosen.page)
+    rooms, weekdays = booking.some_rooms(chosen, MOST_ROOMS), booking.by_weekday(chosen)
+    series = booking.some_series(chosen, chosen.by, ROWS_A_PAGE)
+    page = tables.Counted(range(series.groups), series.groups, ROWS_A_PAGE).get_page(chosen.page)
 
     def columns(first: str, default: str = BOOKING_DEFAULT_SORT) -> list[Column]:
         return tables.columns(path, chosen, specs(first), default)
@@ -289,12 +291,14 @@ def booked(request: base.HtmxHttpRequest) -> HttpResponse:
             booking_charts.by_weekday(weekdays, chosen, meetings, csv),
         ],
         "rooms": with_sums(
-            table_of(rooms[:MOST_ROOMS], columns(_("Room")), chosen, "booked-rooms", _("By room"), rooms), total
+            table_of(rooms.rows, columns(_("Room")), chosen, "booked-rooms", _("By room"), rooms.spare_seconds), total
         ),
-        "all_rooms": len(rooms) if len(rooms) > MOST_ROOMS else 0,
+        "all_rooms": rooms.groups if rooms.groups > MOST_ROOMS else 0,
         "rooms_csv": csv,
         "weekdays": table_of(weekdays, columns(_("Weekday"), "name"), chosen, "booked-weekdays", _("By weekday")),
-        "series": table_of(list(page.object_list), columns(_("Series")), chosen, "booked-series", _("By series")),
+        "series": table_of(
+            series.rows, columns(_("Series")), chosen, "booked-series", _("By series"), series.spare_seconds
+        ),
         "switch": switch(path, chosen),
         "page": page,
         "pager": tables.pager(path, chosen, page.number, page.paginator.num_pages),

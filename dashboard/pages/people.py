@@ -22,7 +22,7 @@ from reports.figures import period
 from reports.figures.people import Attended, Person
 from reports.filter import Filter
 from reports.models import Participant
-from reports.text import fold, is_removed, name_key
+from reports.text import is_removed, name_key
 
 ROWS_A_PAGE = 50
 
@@ -76,26 +76,20 @@ def people(request: base.HtmxHttpRequest) -> HttpResponse:
     now = timezone.now()
     chosen = base.parse(request, now, figures.PERSON_SORTS)
     path = reverse("people")
-    rows = figures.people(chosen, now)
-    page = Paginator(rows, ROWS_A_PAGE).get_page(chosen.page)
+    found = figures.some_people(chosen, now, ROWS_A_PAGE)
+    page = tables.Counted(range(found.names), found.names, ROWS_A_PAGE).get_page(chosen.page)
     columns = tables.columns(path, chosen, specs(), figures.PERSON_DEFAULT_SORT)
-    most = Person(
-        "",
-        meetings=max((one.meetings for one in rows), default=0),
-        seconds=max((one.seconds for one in rows), default=0),
-    )
-    by_name = bool(chosen.q) and any(fold(chosen.q) in one.key for one in rows)
     frame = base.frame(path, chosen, now, parts=filters.TABLE_PARTS)
     frame["filter_form"]["csv_links"] = base.csv_links(replace(chosen, sort=""), PLACES["people"].tables)
     context = {
         **frame,
         "page": page,
-        "by_name": by_name,
+        "by_name": found.by_name,
         "table": Table(
             "people",
             _("People"),
             columns,
-            [tables.aligned(cells(one, chosen, most), columns) for one in page.object_list],
+            [tables.aligned(cells(one, chosen, found.most), columns) for one in found.rows],
         ),
         "pager": tables.pager(path, chosen, page.number, page.paginator.num_pages),
     }

@@ -116,11 +116,8 @@ def series(request: base.HtmxHttpRequest) -> HttpResponse:
     now = timezone.now()
     chosen = base.parse(request, now, SERIES_SORTS | ATTENDANCE_SORTS)
     path = reverse("series-list")
-    found = figures.every(chosen)
-    page = Paginator(found, ROWS_A_PAGE).get_page(chosen.page)
-    first = (page.number - 1) * ROWS_A_PAGE
-    shown = figures.in_order(found, chosen, now, first, first + ROWS_A_PAGE)
-    most = max((one.meetings for one in found), default=0)
+    found = figures.some(chosen, now, ROWS_A_PAGE)
+    page = tables.Counted(range(found.series), found.series, ROWS_A_PAGE).get_page(chosen.page)
     columns = tables.columns(path, chosen, specs(), SERIES_DEFAULT_SORT)
     parts = tuple(part for part in filters.PRESENT_PARTS if part != "compare")
     frame = base.frame(path, chosen, now, parts=parts)
@@ -131,7 +128,10 @@ def series(request: base.HtmxHttpRequest) -> HttpResponse:
         "switch": switch(path, chosen),
         "least": figures.least(chosen),
         "table": Table(
-            "series", _("Series"), columns, [tables.aligned(cells(one, chosen, most), columns) for one in shown]
+            "series",
+            _("Series"),
+            columns,
+            [tables.aligned(cells(one, chosen, found.most), columns) for one in found.rows],
         ),
         "pager": tables.pager(path, chosen, page.number, page.paginator.num_pages),
     }

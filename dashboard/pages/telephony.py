@@ -51,12 +51,11 @@ def sums(calls: Calls, most: Decimal, url: str = "") -> list[Cell]:
     ]
 
 
-def grouped(chosen: Filter, by: str, title: str, most: int | None = None) -> Table:
+def grouped(chosen: Filter, by: str, title: str, found: Sequence[Group]) -> Table:
     """Calls told apart by direction, country, room or number, dearest first; each row narrows the filter."""
     path = reverse("telephony")
     heads = {"type": _("Direction"), "country": _("Country"), "room": _("Room"), "phone": _("Number")}
     columns = tables.plain_columns(group_specs(Spec(by, heads[by])))
-    found = telephony.groups(chosen, by, most)
     longest = max((group.calls.cost or Decimal(0) for group in found), default=Decimal(0))
 
     def named(group: Group) -> Cell:
@@ -197,7 +196,7 @@ def calls(request: base.HtmxHttpRequest) -> HttpResponse:
     count = of_all.calls
     page = tables.Counted(range(count), count, ROWS_A_PAGE).get_page(chosen.page)
     shown = telephony.some_calls(chosen, of_all, page.start_index() - 1 if count else 0, page.end_index())
-    numbers = telephony.group_count(chosen, "phone")
+    phones = telephony.dearest(chosen, "phone", TOP)
     columns = tables.columns(path, asked, call_specs(), DEAREST)
     frame = base.frame(path, asked, now)
     frame["filter_form"]["csv_links"] = base.csv_links(chosen, PLACES["telephony"].tables)
@@ -208,14 +207,14 @@ def calls(request: base.HtmxHttpRequest) -> HttpResponse:
             telephony.months(year, now), year, path, filters.link(reverse("telephony-csv"), year)
         ),
         "groups": [
-            grouped(chosen, "type", _("By direction")),
-            grouped(chosen, "country", _("By country"), TOP),
-            grouped(chosen, "room", _("Dearest rooms"), TOP),
-            grouped(chosen, "phone", _("Dearest numbers"), TOP),
+            grouped(chosen, "type", _("By direction"), telephony.groups(chosen, "type")),
+            grouped(chosen, "country", _("By country"), telephony.dearest(chosen, "country", TOP).rows),
+            grouped(chosen, "room", _("Dearest rooms"), telephony.dearest(chosen, "room", TOP).rows),
+            grouped(chosen, "phone", _("Dearest numbers"), phones.rows),
         ],
         "dearest_meetings": dearest_meetings(chosen),
-        "numbers": ngettext("%(count)s telephone number.", "%(count)s telephone numbers.", numbers)
-        % {"count": ledger.count(numbers)},
+        "numbers": ngettext("%(count)s telephone number.", "%(count)s telephone numbers.", phones.groups)
+        % {"count": ledger.count(phones.groups)},
         "page": page,
         "table": Table("calls", _("Calls"), columns, call_rows(shown, asked)),
         "pager": tables.pager(path, asked, page.number, page.paginator.num_pages),

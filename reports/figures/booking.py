@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from reports.figures import added
 from reports.filter import Filter
 from reports.models import Room
-from reports.sums import BOOKING_SUMS, EDGES, SERIES_SUMS, newest_text
+from reports.sums import BOOKING_SUMS, EDGES, SERIES_SUMS, UNKNOWN_ROOM, newest_text
 
 
 class Booking(NamedTuple):
@@ -92,13 +92,30 @@ def total(chosen: Filter) -> Booking:
 
 def by_room(chosen: Filter) -> list[Group]:
     """The rooms that have a meeting in the filter, and the unknown room."""
-    found = {pk: _booking(row) for pk, row in added.meetings_by_room(chosen, BOOKING_SUMS).items()}
-    rooms = Room.objects.in_bulk([pk for pk in found if pk is not None])
+    return in_order(_of_rooms(added.ROOMS.every(chosen, BOOKING_SUMS)), chosen.sort)
+
+
+def _of_rooms(rows: Mapping[int, added.Row]) -> list[Group]:
+    rooms = Room.objects.in_bulk([pk for pk in rows if pk != UNKNOWN_ROOM])
     groups = []
-    for pk, booking in found.items():
-        room = rooms.get(pk) if pk is not None else None
-        groups.append(Group("room", room.host_id if room else "", room.known_name if room else "", booking))
-    return in_order(groups, chosen.sort)
+    for pk, row in rows.items():
+        room = rooms.get(pk)
+        groups.append(Group("room", room.host_id if room else "", room.known_name if room else "", _booking(row)))
+    return groups
+
+
+class Some(NamedTuple):
+    """Some groups in their order. groups: how many there are; spare_seconds: the most of any."""
+
+    rows: list[Group]
+    groups: int
+    spare_seconds: int
+
+
+def some_rooms(chosen: Filter, most: int) -> Some:
+    """The first of `by_room`."""
+    top = added.ROOMS.top(chosen, BOOKING_SUMS, _order(chosen.sort), most, most=["spare_sum"])
+    return Some(in_order(_of_rooms(top.rows), chosen.sort)[:most], top.groups, top.most["spare_sum"] or 0)
 
 
 def _summed(rows: Sequence[added.Row]) -> added.Row:
@@ -120,11 +137,23 @@ def by_weekday(chosen: Filter) -> list[Group]:
 
 def by_series(chosen: Filter, by: str) -> list[Group]:
     """The meeting numbers, or the folded topics, of a filter's meetings; the topic as its newest meeting has it."""
-    found = [
-        Group(by, key, newest_text(row["newest"]), _booking(row))
-        for key, row in added.series(chosen, by, _SERIES_SUMS).items()
-    ]
-    return in_order(found, chosen.sort)
+    return in_order(_of_series(added.series(chosen, by, _SERIES_SUMS), by), chosen.sort)
+
+
+def _of_series(rows: Mapping[str, added.Row], by: str) -> list[Group]:
+    return [Group(by, key, newest_text(row["newest"]), _booking(row)) for key, row in rows.items()]
+
+
+def some_series(chosen: Filter, by: str, size: int) -> Some:
+    """The page of a filter of what `by_series` gives, or the last there is. size: groups a page."""
+    page, top = added.page_of(
+        chosen.page,
+        size,
+        lambda wanted: added.SERIES[by].top(chosen, _SERIES_SUMS, _order(chosen.sort), wanted, most=["spare_sum"]),
+        lambda top: top.groups,
+    )
+    rows = in_order(_of_series(top.rows, by), chosen.sort)
+    return Some(rows[(page - 1) * size : page * size], top.groups, top.most["spare_sum"] or 0)
 
 
 def groups(chosen: Filter) -> list[Group]:
@@ -151,6 +180,34 @@ BOOKING_SORTS: dict[str, Callable[[Group], Any]] = {
     "spare_hours": lambda one: one.booking.spare_seconds,
 }
 BOOKING_DEFAULT_SORT = "-spare_hours"
+
+
+def _told(by: str, value: str) -> str:
+    return f"CASE WHEN {by} > 0 THEN {value} END"
+
+
+# The same by the sums of a group, for the database. Texts are put in order in Python alone.
+_VALUES = {
+    "meetings": "meetings",
+    "judged": "judged_count",
+    "overruns": _told("judged_count", "over_count"),
+    "overrun_hours": _told("judged_count", "COALESCE(over_sum, 0)"),
+    "early_ends": _told("judged_count", "early_count"),
+    "early_hours": _told("judged_count", "COALESCE(early_sum, 0)"),
+    "empty_meetings": "empty",
+    "solo_meetings": "solo",
+    "booked_hours": _told("judged_count", "COALESCE(booked_sum, 0)"),
+    "used_hours": _told("told_count", "COALESCE(used_sum, 0)"),
+    "used_percent": _told("used_booked_sum", "CAST(COALESCE(used_sum, 0) AS double precision) / used_booked_sum"),
+    "spare_hours": _told("told_count", "COALESCE(spare_sum, 0)"),
+}
+
+
+def _order(sort: str) -> added.Order | None:
+    """The order of the database that is that of a sort; None for that of texts."""
+    sort = sort or BOOKING_DEFAULT_SORT
+    value = _VALUES.get(sort.removeprefix("-"))
+    return added.Order(value, sort.startswith("-")) if value else None
 
 
 def in_order(groups: Sequence[Group], sort: str, default: str = BOOKING_DEFAULT_SORT) -> list[Group]:

@@ -19,6 +19,7 @@ from reports.figures.period import bounds, span, today
 from reports.filter import Filter
 from reports.keptmodels import KeptHours, KeptOpening, KeptPeak
 from reports.models import Meeting
+from reports.sums import UNKNOWN_ROOM
 
 CHUNK = 5000
 
@@ -128,7 +129,7 @@ def utilisation(chosen: Filter, now: datetime, rooms: Sequence[int] | None = Non
     for room, covered in whole.items():
         for part in runs(covered):
             stretches = [(kept.code(part[0]), kept.code(part[-1]))]
-            told = kept.rows(KeptOpening, stretches, ["seconds"], room=room or kept.UNKNOWN_ROOM)
+            told = kept.rows(KeptOpening, stretches, ["seconds"], room=room or UNKNOWN_ROOM)
             found[room] += intervals.seconds(opening(part[0], part[-1])) - sum(row["seconds"] for row in told)
     return dict(found), intervals.seconds(opened)
 

@@ -4,11 +4,13 @@ A display name is what somebody typed when they joined: two people may share one
 several. Nothing here is called a person's identity.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from itertools import islice
 from typing import NamedTuple
+
+from django.db import connection
 
 from reports import kept
 from reports.figures import added, period
@@ -17,7 +19,7 @@ from reports.figures.usage import meetings
 from reports.filter import Filter
 from reports.models import Meeting, Participant
 from reports.summaries import live
-from reports.sums import newest
+from reports.sums import ATTENDEE_SUMS, NEWEST_MOMENT, newest
 from reports.text import fold, name_key
 
 CHUNK = 500
@@ -159,23 +161,102 @@ PERSON_SORTS = {
 PERSON_DEFAULT_SORT = "-meetings"
 
 
+def _values() -> dict[str, str]:
+    """Columns of PERSON_SORTS by the sums of a name, for the database. Texts are put in order in Python alone."""
+    return {
+        "meetings": "attended",
+        "visits": "visits",
+        "minutes": "seconds",
+        "late": "late",
+        "late_percent": "CAST(late AS double precision) / attended",
+        "last": NEWEST_MOMENT[connection.vendor],
+    }
+
+
 def people(chosen: Filter, now: datetime) -> list[Person]:
     """The display names in the meetings of a filter, in its order.
 
     Where some of the names contain what is searched for, those alone: who looks for a name means the
     name. Else the search was for a topic or a number, and everybody in those meetings is there.
     """
-    found = {key: _person(key, row) for key, row in added.attendees(chosen).items()}
-    # The sort is of people, not of their meetings.
-    for one in attended(replace(chosen, sort=""), now, running=True):
-        key = name_key(one.presence.attendee.key)
-        found.setdefault(key, Person(key)).add(one)
-    rows = list(found.values())
+    found = _with_running(added.attendees(chosen), _running(chosen, now))
     if chosen.q:
         wanted = fold(chosen.q)
-        named = [person for person in rows if wanted in person.key]
-        rows = named or rows
-    return in_order(rows, chosen.sort or PERSON_DEFAULT_SORT)
+        found = [person for person in found if wanted in person.key] or found
+    return in_order(found, chosen.sort or PERSON_DEFAULT_SORT)
+
+
+class People(NamedTuple):
+    """A page of display names. names: how many there are; most: the most meetings and seconds of any.
+
+    by_name: whether they are those whose names contain what is searched for.
+    """
+
+    rows: list[Person]
+    names: int
+    most: Person
+    by_name: bool
+
+
+def some_people(chosen: Filter, now: datetime, size: int) -> People:
+    """The page of a filter of what `people` gives, or the last there is. size: names a page."""
+    running = _running(chosen, now)
+    wanted = fold(chosen.q)
+    if wanted:
+        among = added.containing(wanted)
+        named = {key: rows for key, rows in running.items() if wanted in key}
+        if (found := _some(chosen, named, among, size)).names:
+            return found._replace(by_name=True)
+    found = _some(chosen, running, None, size)
+    return found._replace(by_name=bool(chosen.q and not wanted and found.names))
+
+
+def _some(chosen: Filter, running: Mapping[str, list[Attended]], among: added.Among | None, size: int) -> People:
+    sort = chosen.sort or PERSON_DEFAULT_SORT
+    value = _values().get(sort.removeprefix("-"))
+
+    def ask(wanted: int) -> added.Top:
+        return added.ATTENDEES.top(
+            chosen,
+            ATTENDEE_SUMS,
+            added.Order(value, sort.startswith("-")) if value else None,
+            # Each name of a running meeting may stand before others when that is added to it.
+            wanted + len(running),
+            among=among,
+            most=("attended", "seconds"),
+            also=list(running),
+        )
+
+    def count(top: added.Top) -> int:
+        return top.groups + len(running.keys() - top.rows.keys())
+
+    page, top = added.page_of(chosen.page, size, ask, count)
+    found = in_order(_with_running(top.rows, running), sort)
+    most = Person(
+        "",
+        meetings=max([top.most["attended"] or 0, *(one.meetings for one in found)]),
+        seconds=max([top.most["seconds"] or 0, *(one.seconds for one in found)]),
+    )
+    return People(found[(page - 1) * size : page * size], count(top), most, by_name=False)
+
+
+def _running(chosen: Filter, now: datetime) -> dict[str, list[Attended]]:
+    """The attendees of the running meetings of a filter by folded name."""
+    found: dict[str, list[Attended]] = {}
+    # The sort is of people, not of their meetings.
+    for one in attended(replace(chosen, sort=""), now, running=True):
+        found.setdefault(name_key(one.presence.attendee.key), []).append(one)
+    return found
+
+
+def _with_running(rows: Mapping[str, added.Row], running: Mapping[str, list[Attended]]) -> list[Person]:
+    """Rows of ATTENDEE_SUMS by name, with the running meetings."""
+    found = {key: _person(key, row) for key, row in rows.items()}
+    for key, more in running.items():
+        person = found.setdefault(key, Person(key))
+        for one in more:
+            person.add(one)
+    return list(found.values())
 
 
 def in_order(rows: list[Person], sort: str) -> list[Person]:

@@ -20,7 +20,7 @@ from reports.figures.people import presences_in
 from reports.filter import Filter
 from reports.models import Meeting, Participant
 from reports.querysets import MeetingQuerySet, of_topic
-from reports.sums import SERIES_SUMS, FoldedTopic, newest
+from reports.sums import NEWEST_MOMENT, SERIES_SUMS, FoldedTopic, newest
 from reports.text import REMOVED, name_key
 
 CHUNK = 500
@@ -172,10 +172,16 @@ def every(chosen: Filter) -> list[Series]:
 
     Meetings without a number are no series of one number.
     """
+    rows = added.series(chosen, chosen.by, EVERY_SUMS)
+    return _of_rows(
+        {key: row for key, row in rows.items() if row["meetings"] >= least(chosen) and (key or chosen.by == "topic")},
+        chosen,
+    )
+
+
+def _of_rows(rows: Mapping[str, added.Row], chosen: Filter) -> list[Series]:
     found = []
-    for key, row in added.series(chosen, chosen.by, EVERY_SUMS).items():
-        if row["meetings"] < least(chosen) or not (key or chosen.by == "topic"):
-            continue
+    for key, row in rows.items():
         last, topic = newest(row["newest"])
         number = row["least_number"] if row["least_number"] == row["most_number"] else ""
         found.append(
@@ -420,6 +426,15 @@ ATTENDANCE_SORTS: dict[str, Callable[[Brief], Any]] = {
 SERIES_DEFAULT_SORT = "-meetings"
 
 
+def _values() -> dict[str, str]:
+    """Columns of SERIES_SORTS by the sums of a series, for the database. Texts are put in order in Python alone."""
+    return {
+        "meetings": "meetings",
+        "reported_meetings": "tell_people",
+        "last": NEWEST_MOMENT[connection.vendor],
+    }
+
+
 def members_in_order(rows: list[Member], sort: str) -> list[Member]:
     """Display names by one column of MEMBER_SORTS; ties by minutes, then by name; unknown values last."""
     rows.sort(key=lambda one: (-one.seconds, one.key))
@@ -433,13 +448,40 @@ def _in_order(rows: list[Any], columns: dict[str, Callable[[Any], Any]], sort: s
     return known + [one for one in rows if value(one) is None]
 
 
-def in_order(found: list[Series], chosen: Filter, now: datetime, first: int, last: int) -> list[Brief]:
-    """Who came to some of the series of a filter: in its order those from `first` to `last`, last excluded.
+class Some(NamedTuple):
+    """A page of series and who came to them. series: how many there are; most: the most meetings of any."""
+
+    rows: list[Brief]
+    series: int
+    most: int
+
+
+def some(chosen: Filter, now: datetime, size: int) -> Some:
+    """The page of a filter of its series in its order, or the last there is. size: series a page.
 
     Who came is asked for all series only where that gives the order.
     """
     sort = chosen.sort or SERIES_DEFAULT_SORT
     plain = replace(chosen, sort="")  # the sort is of series, not of those who came to them
+    value = _values().get(sort.removeprefix("-"))
+    numbered = "" if chosen.by == "topic" else " AND key_ <> ''"
+    page, top = added.page_of(
+        chosen.page,
+        size,
+        lambda wanted: added.SERIES[chosen.by].top(
+            plain,
+            EVERY_SUMS,
+            added.Order(value, sort.startswith("-")) if value else None,
+            wanted,
+            among=added.Among(f"meetings >= %s{numbered}", [least(chosen)]),
+            most=["meetings"],
+        ),
+        lambda top: top.groups,
+    )
+    found = _of_rows(top.rows, chosen)
+    first, last = (page - 1) * size, page * size
     if sort.removeprefix("-") in ATTENDANCE_SORTS:
-        return _in_order(list(briefs(found, plain, now)), ATTENDANCE_SORTS, sort)[first:last]
-    return list(briefs(_in_order(found, SERIES_SORTS, sort)[first:last], plain, now))
+        rows = _in_order(list(briefs(found, plain, now)), ATTENDANCE_SORTS, sort)[first:last]
+    else:
+        rows = list(briefs(_in_order(found, SERIES_SORTS, sort)[first:last], plain, now))
+    return Some(rows, top.groups, top.most["meetings"] or 0)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db.models import F, Q, QuerySet
 
@@ -74,9 +74,25 @@ class Group:
     last: date | None = None
 
 
-def groups(chosen: Filter, by: str, most: int | None = None) -> list[Group]:
-    """Calls told apart by one of GROUPS, dearest first; `most`: no more than so many."""
-    rows = added.calls_by(chosen, by, CALL_SUMS, last=True)
+def groups(chosen: Filter, by: str) -> list[Group]:
+    """Calls told apart by one of GROUPS, dearest first."""
+    return _groups(added.CALLS[by].every(chosen, added.CALLS_WITH_LAST), by)
+
+
+class Dearest(NamedTuple):
+    """The dearest groups of calls. groups: how many there are."""
+
+    rows: list[Group]
+    groups: int
+
+
+def dearest(chosen: Filter, by: str, most: int) -> Dearest:
+    """The first of `groups`, no more than so many."""
+    top = added.CALLS[by].top(chosen, added.CALLS_WITH_LAST, added.Order("cost"), most)
+    return Dearest(_groups(top.rows, by, most), top.groups)
+
+
+def _groups(rows: Mapping[str, Mapping[str, Any]], by: str, most: int | None = None) -> list[Group]:
     found = sorted(rows.items(), key=lambda item: _dearness(item[1], item[0]))[:most]
     rooms = Room.objects.in_bulk([int(key) for key, _row in found if key]) if by == "room" else {}
     groups = []
@@ -91,11 +107,6 @@ def _dearness(row: Mapping[str, Any], key: str) -> tuple[Any, ...]:
     """Dearest first, then the longest: those without a price come last."""
     cost, seconds = row["cost"], row["dial_seconds"]
     return (cost is None, -(cost or 0), seconds is None, -(seconds or 0), -row["dials"], key)
-
-
-def group_count(chosen: Filter, by: str) -> int:
-    """How many different values there are."""
-    return len(added.calls_by(chosen, by, {"dials": CALL_SUMS["dials"]}))
 
 
 @dataclass(frozen=True, slots=True)

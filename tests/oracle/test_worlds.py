@@ -189,6 +189,9 @@ def _people(oracle: Oracle, asked: Question, chosen: Filter, now: datetime) -> I
         for edge in ("first", "last"):
             person[edge] = int(person[edge].timestamp())
     yield "people", expected, found
+    for sort in ("-meetings", "-last", "late_percent"):
+        sorted_ = replace(chosen, sort=sort)
+        yield f"the first people by {sort}", people.people(sorted_, now)[:3], people.some_people(sorted_, now, 3).rows
     yield "each name once", len(expected), len(rows)
 
 
@@ -198,7 +201,8 @@ def _calls(oracle: Oracle, asked: Question, chosen: Filter, now: datetime) -> It
         groups = telephony.groups(chosen, by)
         expected = {key: (_priced(sums), last) for key, (sums, last) in oracle.call_groups(asked, by).items()}
         yield f"calls by {by}", expected, {group.key: (_paid(group.calls), group.last) for group in groups}
-        yield f"groups by {by}", (len(expected), len(expected)), (len(groups), telephony.group_count(chosen, by))
+        yield f"groups by {by}", (len(expected), len(expected)), (len(groups), telephony.dearest(chosen, by, 1).groups)
+        yield f"dearest by {by}", groups[:3], telephony.dearest(chosen, by, 3).rows
         costs = [group.calls.cost for group in groups]
         known = [cost for cost in costs if cost is not None]
         dearest = sorted(known, reverse=True)

@@ -87,6 +87,26 @@ def test_every_group_is_that_of_plain_python(db, world, data):
 
 @few
 @given(world=worlds(), data=st.data())
+def test_a_page_of_groups_is_a_piece_of_all_of_them(db, world, data):
+    sort = data.draw(st.sampled_from(["", *BOOKING_SORTS, *(f"-{name}" for name in BOOKING_SORTS)]))
+    chosen = replace(data.draw(periods(world)), **data.draw(parts(world)), sort=sort)
+    size = data.draw(st.integers(1, 3))
+    with world.kept():
+        rooms = booking.by_room(chosen)
+        longest = max((group.booking.spare_seconds or 0 for group in rooms), default=0)
+        assert booking.some_rooms(chosen, size) == (rooms[:size], len(rooms), longest)
+        for by in ("number", "topic"):
+            whole = booking.by_series(chosen, by)
+            longest = max((group.booking.spare_seconds or 0 for group in whole), default=0)
+            last = max(1, -(-len(whole) // size))
+            for page in (*range(1, last + 1), last + 2):
+                shown = min(page, last)
+                expected = whole[(shown - 1) * size : shown * size]
+                assert booking.some_series(replace(chosen, page=page), by, size) == (expected, len(whole), longest)
+
+
+@few
+@given(world=worlds(), data=st.data())
 def test_what_the_filter_calls_booked_is_what_is_counted(db, world, data):
     chosen = replace(data.draw(periods(world)), **(data.draw(parts(world)) | {"booked": ""}))
     with world.kept():

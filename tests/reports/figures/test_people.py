@@ -87,6 +87,25 @@ def test_people_are_those_of_plain_python(db, world, data):
 
 @few
 @given(world=worlds(), data=st.data())
+def test_a_page_of_people_is_a_piece_of_all_of_them(db, world, data):
+    chosen = replace(data.draw(periods(world)), **data.draw(parts()))
+    sort = data.draw(st.sampled_from(["", *PERSON_SORTS, *(f"-{name}" for name in PERSON_SORTS)]))
+    size = data.draw(st.integers(1, 4))
+    with world.kept():
+        whole = people.people(replace(chosen, sort=sort), world.now)
+        last = max(1, -(-len(whole) // size))
+        for page in (*range(1, last + 1), last + 3):
+            found = people.some_people(replace(chosen, sort=sort, page=page), world.now, size)
+            shown = min(page, last)
+            assert found.rows == whole[(shown - 1) * size : shown * size]
+            assert found.names == len(whole)
+            assert found.most.meetings == max((one.meetings for one in whole), default=0)
+            assert found.most.seconds == max((one.seconds for one in whole), default=0)
+            assert found.by_name == (bool(chosen.q) and any(fold(chosen.q) in one.key for one in whole))
+
+
+@few
+@given(world=worlds(), data=st.data())
 def test_attendees_csv_says_the_same(db, world, data):
     chosen = replace(data.draw(periods(world)), **data.draw(parts()))
     with world.kept() as oracle:

@@ -84,12 +84,13 @@ def test_series_and_their_attendees_are_those_of_plain_python(db, world, data):
     with world.kept() as oracle:
         every = series.every(chosen)
         found = list(series.attendance(every, chosen, world.now))
-        page = series.in_order(every, chosen, world.now, 0, 25)
+        page = series.some(chosen, world.now, 25)
         expected = series_of(oracle, chosen)
     assert [one.series.key for one in found] == [one.key for one in every]
     assert {one.series.key for one in found} == expected.keys()
     # Where names alone are asked for, the database adds them up.
-    assert page == [brief(one) for one in found[:25]]
+    assert page.rows == [brief(one) for one in found[:25]]
+    assert (page.series, page.most) == (len(every), max((one.meetings for one in every), default=0))
     for one in found:
         meetings = expected[one.series.key]
         reported = [m for m in meetings if m.visits is not None]
@@ -260,7 +261,7 @@ def test_names_in_running_meetings_and_removed_ones_count_where_names_are_added_
     )
     chosen = Filter(by="number")
     every = series.every(chosen)
-    page = series.in_order(every, chosen, NOW, 0, 25)
+    page = series.some(chosen, NOW, 25).rows
     assert page == [brief(one) for one in series.attendance(every, chosen, NOW)]
     found = {one.series.key: one for one in page}
     with_names, with_removed = found["157000000"], found["157000001"]
@@ -397,8 +398,8 @@ def test_every_column_of_series_sorts_in_pages(sort):
             )
     for direction in ("", "-"):
         chosen = Filter(sort=f"{direction}{sort}")
-        every = series.every(chosen)
-        rows = [one for first in (0, 3) for one in series.in_order(every, chosen, NOW, first, first + 3)]
+        rows = [one for page in (1, 2) for one in series.some(replace(chosen, page=page), NOW, 3).rows]
+        assert series.some(replace(chosen, page=9), NOW, 3).rows == rows[3:]
         assert len({one.series.key for one in rows}) == 4
         values = [
             SERIES_SORTS[sort](one.series) if sort in SERIES_SORTS else ATTENDANCE_SORTS[sort](one) for one in rows
