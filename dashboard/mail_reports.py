@@ -147,7 +147,7 @@ def figure_cards(place: Place, chosen: Filter, before: Filter | None, now: datet
     if place.name == "telephony":
         return telephony.figure_cards(replace(chosen, sort=chosen.sort or places.DEAREST), before, now)
     if place.name == "person":
-        sums = attendance.person(attendance.attended(chosen, now), chosen.name or "")
+        sums = attendance.person(chosen, now)
         return people.figure_cards(sums, chosen, before, now)
     if place.name == "pool":
         return pool.cards_of(chosen, before, now)

@@ -353,9 +353,12 @@ def added_up(
     names: Sequence[str],
     *,
     among: Sequence[int] | None = None,
-    **only: str | int,
+    **only: str | int | Sequence[str | int],
 ) -> tuple[str, list[Any]]:
-    """The statement of `rows` and its parameters: `keys`, then `names`, under these names. There is a stretch."""
+    """The statement of `rows` and its parameters: `keys`, then `names`, under these names. There is a stretch.
+
+    only: keys with one value, or with one of some.
+    """
     quote = connection.ops.quote_name
     sums = [f"{sum_of(name)} AS {quote(name)}" for name in names]
     where, parameters = _where(spans)
@@ -363,8 +366,12 @@ def added_up(
         where += f" AND room IN ({', '.join(['%s'] * len(among)) or 'NULL'})"
         parameters += among
     for name, value in only.items():
-        where += f" AND {quote(name)} = %s"
-        parameters.append(value)
+        if isinstance(value, str | int):
+            where += f" AND {quote(name)} = %s"
+            parameters.append(value)
+        else:
+            where += f" AND {quote(name)} IN ({', '.join(['%s'] * len(value))})"
+            parameters += value
     quoted = [quote(key) for key in keys]
     # Only names of our own models are in the text; every value is bound.
     statement = f"SELECT {', '.join([*quoted, *sums])} FROM {quote(model._meta.db_table)} WHERE {where}"  # noqa: S608

@@ -41,6 +41,7 @@ LAYERS = [
     ["reports.privacy"],
     ["reports.maintenance"],
     ["reports.figures.period"],
+    ["reports.figures.groups"],
     ["reports.figures.added"],
     ["reports.figures.rooms", "reports.figures.coverage", "reports.figures.version"],
     ["reports.figures.health"],

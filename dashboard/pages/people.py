@@ -4,7 +4,6 @@ from dataclasses import replace
 from datetime import datetime
 from urllib.parse import quote
 
-from django.core.paginator import Paginator
 from django.http import Http404, HttpResponse
 from django.urls import reverse
 from django.utils import timezone
@@ -131,7 +130,7 @@ def attended_cells(one: Attended) -> list[Cell]:
 
 def figure_cards(sums: Person, chosen: Filter, before: Filter | None, now: datetime) -> list[Card]:
     """The figures of one display name. sums: those of `chosen`, whose name it is."""
-    past = figures.person(figures.attended(before, now), sums.key) if before else Person(sums.key)
+    past = figures.person(before, now) if before else Person(sums.key)
     against = cards.against(before, chosen)
     late = _("%(minutes)s min in all") % {"minutes": ledger.minutes(sums.late_seconds)}
     return [
@@ -175,10 +174,9 @@ def person(request: base.HtmxHttpRequest, name: str) -> HttpResponse:
     chosen = replace(asked, name=key)
     path = person_url(key)
     year = period.year_up_to(chosen, now)
-    rows, of_year = figures.attended_in(chosen, year, now)
-    sums = figures.person(rows, key)
-    months = figures.by_month(of_year, *period.span(year, now))
-    page = Paginator(rows, ROWS_A_PAGE).get_page(chosen.page)
+    sums = figures.person(chosen, now)
+    page = tables.Counted(range(sums.meetings), sums.meetings, ROWS_A_PAGE).get_page(chosen.page)
+    shown = figures.some_attended(chosen, now, max(0, page.start_index() - 1), page.end_index())
     columns = tables.plain_columns(attended_specs())
     spelled = sums.name or seen.order_by("-join_time").values_list("name", flat=True)[0]
     frame = base.frame(path, asked, now)
@@ -193,14 +191,14 @@ def person(request: base.HtmxHttpRequest, name: str) -> HttpResponse:
         "name": shown_name(" ".join(spelled.split())),
         "cards": figure_cards(sums, chosen, period.known_before(chosen, now), now),
         "chart": charts.attendance_by_month(
-            months, replace(year, name=None), path, filters.link(reverse("attendees-csv"), year)
+            figures.by_month(year, now), replace(year, name=None), path, filters.link(reverse("attendees-csv"), year)
         ),
         "page": page,
         "table": Table(
             "attended",
             _("Meetings"),
             columns,
-            [tables.aligned(attended_cells(one), columns) for one in page.object_list],
+            [tables.aligned(attended_cells(one), columns) for one in shown],
         ),
         "pager": tables.pager(path, asked, page.number, page.paginator.num_pages),
     }

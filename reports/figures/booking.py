@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import Any, NamedTuple
 
 from reports.figures import added
+from reports.figures.groups import Order, page_of
 from reports.filter import Filter
 from reports.models import Room
 from reports.sums import BOOKING_SUMS, EDGES, SERIES_SUMS, UNKNOWN_ROOM, newest_text
@@ -146,7 +147,7 @@ def _of_series(rows: Mapping[str, added.Row], by: str) -> list[Group]:
 
 def some_series(chosen: Filter, by: str, size: int) -> Some:
     """The page of a filter of what `by_series` gives, or the last there is. size: groups a page."""
-    page, top = added.page_of(
+    page, top = page_of(
         chosen.page,
         size,
         lambda wanted: added.SERIES[by].top(chosen, _SERIES_SUMS, _order(chosen.sort), wanted, most=["spare_sum"]),
@@ -203,11 +204,11 @@ _VALUES = {
 }
 
 
-def _order(sort: str) -> added.Order | None:
+def _order(sort: str) -> Order | None:
     """The order of the database that is that of a sort; None for that of texts."""
     sort = sort or BOOKING_DEFAULT_SORT
     value = _VALUES.get(sort.removeprefix("-"))
-    return added.Order(value, sort.startswith("-")) if value else None
+    return Order(value, sort.startswith("-")) if value else None
 
 
 def in_order(groups: Sequence[Group], sort: str, default: str = BOOKING_DEFAULT_SORT) -> list[Group]:

@@ -4,23 +4,25 @@ A display name is what somebody typed when they joined: two people may share one
 several. Nothing here is called a person's identity.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from itertools import islice
 from typing import NamedTuple
 
 from django.db import connection
+from django.db.models import QuerySet
 
 from reports import kept
 from reports.figures import added, period
 from reports.figures.attendance import Presence, presences
+from reports.figures.groups import Among, Order, Top, containing, page_of
 from reports.figures.usage import meetings
 from reports.filter import Filter
 from reports.models import Meeting, Participant
 from reports.summaries import live
 from reports.sums import ATTENDEE_SUMS, NEWEST_MOMENT, newest
-from reports.text import fold, name_key
+from reports.text import fold, is_removed, name_key
 
 CHUNK = 500
 # Nothing of who attended is told by these, and a name may have attended a thousand meetings.
@@ -52,25 +54,28 @@ def attended(chosen: Filter, now: datetime, *, running: bool = False) -> Iterato
     When they left is not compared with the others' leaves. Memory does not grow with their number.
     running: of running meetings alone.
     """
-    rows = meetings(chosen).filter(participants_reported=True).defer(*UNUSED)
-    stream = (kept.running(rows) if running else rows).iterator(chunk_size=CHUNK)
+    rows = _meetings(chosen)
+    yield from _attended(kept.running(rows) if running else rows, chosen, now)
+
+
+def some_attended(chosen: Filter, now: datetime, first: int, last: int) -> list[Attended]:
+    """Of what `attended` gives for one name, from a place to another (excluded)."""
+    if is_removed(chosen.name or ""):
+        # Only of those who have no name any more may there be several in one meeting.
+        return list(islice(attended(chosen, now), first, last))
+    return list(_attended(_meetings(chosen)[first:last], chosen, now))
+
+
+def _meetings(chosen: Filter) -> "QuerySet[Meeting]":
+    return meetings(chosen).filter(participants_reported=True).defer(*UNUSED)
+
+
+def _attended(rows: "QuerySet[Meeting]", chosen: Filter, now: datetime) -> Iterator[Attended]:
+    stream = rows.iterator(chunk_size=CHUNK)
     while chunk := list(islice(stream, CHUNK)):
         for meeting, present in presences_in(chunk, chosen.name, now, whole=False):
             for presence in present:
                 yield Attended(meeting, presence)
-
-
-def attended_in(chosen: Filter, other: Filter, now: datetime) -> tuple[list[Attended], list[Attended]]:
-    """What `attended` gives for each of two filters that differ in their days alone: where the one holds the other's
-    days, it is asked once."""
-    (first, last), (other_first, other_last) = period.span(chosen, now), period.span(other, now)
-    if first <= other_first and other_last <= last:
-        rows = list(attended(chosen, now))
-        return rows, [one for one in rows if other_first <= one.meeting.local_day <= other_last]
-    found = list(attended(other, now))
-    if other_first <= first and last <= other_last:
-        return [one for one in found if first <= one.meeting.local_day <= last], found
-    return list(attended(chosen, now)), found
 
 
 def presences_in(
@@ -203,7 +208,7 @@ def some_people(chosen: Filter, now: datetime, size: int) -> People:
     running = _running(chosen, now)
     wanted = fold(chosen.q)
     if wanted:
-        among = added.containing(wanted)
+        among = containing(wanted)
         named = {key: rows for key, rows in running.items() if wanted in key}
         if (found := _some(chosen, named, among, size)).names:
             return found._replace(by_name=True)
@@ -211,15 +216,15 @@ def some_people(chosen: Filter, now: datetime, size: int) -> People:
     return found._replace(by_name=bool(chosen.q and not wanted and found.names))
 
 
-def _some(chosen: Filter, running: Mapping[str, list[Attended]], among: added.Among | None, size: int) -> People:
+def _some(chosen: Filter, running: Mapping[str, list[Attended]], among: Among | None, size: int) -> People:
     sort = chosen.sort or PERSON_DEFAULT_SORT
     value = _values().get(sort.removeprefix("-"))
 
-    def ask(wanted: int) -> added.Top:
+    def ask(wanted: int) -> Top:
         return added.ATTENDEES.top(
             chosen,
             ATTENDEE_SUMS,
-            added.Order(value, sort.startswith("-")) if value else None,
+            Order(value, sort.startswith("-")) if value else None,
             # Each name of a running meeting may stand before others when that is added to it.
             wanted + len(running),
             among=among,
@@ -227,10 +232,10 @@ def _some(chosen: Filter, running: Mapping[str, list[Attended]], among: added.Am
             also=list(running),
         )
 
-    def count(top: added.Top) -> int:
+    def count(top: Top) -> int:
         return top.groups + len(running.keys() - top.rows.keys())
 
-    page, top = added.page_of(chosen.page, size, ask, count)
+    page, top = page_of(chosen.page, size, ask, count)
     found = in_order(_with_running(top.rows, running), sort)
     most = Person(
         "",
@@ -266,23 +271,25 @@ def in_order(rows: list[Person], sort: str) -> list[Person]:
     return rows
 
 
-def person(rows: Iterable[Attended], key: str) -> Person:
-    """One display name's sums over what `attended` gave."""
-    found = Person(key)
-    for one in rows:
-        found.add(one)
-    return found
+def person(chosen: Filter, now: datetime) -> Person:
+    """The sums of the one display name of a filter."""
+    found = _with_running(added.attendees(chosen), _running(chosen, now))
+    return found[0] if found else Person(chosen.name or "")
 
 
-def by_month(rows: Iterable[Attended], first: date, last: date) -> list[tuple[date, Person]]:
-    """The same rows by the month of their meetings' local day; months without a meeting included."""
+def by_month(chosen: Filter, now: datetime) -> list[tuple[date, Person]]:
+    """The same by the month of the meetings' local day; months of the period without a meeting included."""
+    first, last = period.span(chosen, now)
+    rows: dict[date, added.Row] = {}
+    for day, row in added.attendees_by_day(chosen).items():
+        month = day.replace(day=1)
+        rows[month] = kept.add(rows[month], row) if month in rows else row
     found: dict[date, Person] = {}
     month = first.replace(day=1)
     while month <= last:
-        found[month] = Person("")
+        found[month] = _person("", rows[month]) if month in rows else Person("")
         month = (month.replace(day=28) + timedelta(days=4)).replace(day=1)
-    for one in rows:
-        month = one.meeting.local_day.replace(day=1)
-        if month in found:
-            found[month].add(one)
+    for one in attended(chosen, now, running=True):
+        if month_of := found.get(one.meeting.local_day.replace(day=1)):
+            month_of.add(one)
     return list(found.items())

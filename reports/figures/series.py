@@ -16,6 +16,7 @@ from django.db.models import Count, F, Q, QuerySet
 from reports import kept, rawrows
 from reports.figures import added
 from reports.figures.attendance import Presence
+from reports.figures.groups import Among, Order, page_of
 from reports.figures.people import presences_in
 from reports.filter import Filter
 from reports.models import Meeting, Participant
@@ -465,15 +466,15 @@ def some(chosen: Filter, now: datetime, size: int) -> Some:
     plain = replace(chosen, sort="")  # the sort is of series, not of those who came to them
     value = _values().get(sort.removeprefix("-"))
     numbered = "" if chosen.by == "topic" else " AND key_ <> ''"
-    page, top = added.page_of(
+    page, top = page_of(
         chosen.page,
         size,
         lambda wanted: added.SERIES[chosen.by].top(
             plain,
             EVERY_SUMS,
-            added.Order(value, sort.startswith("-")) if value else None,
+            Order(value, sort.startswith("-")) if value else None,
             wanted,
-            among=added.Among(f"meetings >= %s{numbered}", [least(chosen)]),
+            among=Among(f"meetings >= %s{numbered}", [least(chosen)]),
             most=["meetings"],
         ),
         lambda top: top.groups,

@@ -14,6 +14,7 @@ from django.db.models import F, Q, QuerySet
 
 from reports import kept
 from reports.figures import added
+from reports.figures.groups import Order
 from reports.figures.period import span
 from reports.filter import Filter
 from reports.models import Meeting, Room, TelephonyUsage
@@ -88,7 +89,7 @@ class Dearest(NamedTuple):
 
 def dearest(chosen: Filter, by: str, most: int) -> Dearest:
     """The first of `groups`, no more than so many."""
-    top = added.CALLS[by].top(chosen, added.CALLS_WITH_LAST, added.Order("cost"), most)
+    top = added.CALLS[by].top(chosen, added.CALLS_WITH_LAST, Order("cost"), most)
     return Dearest(_groups(top.rows, by, most), top.groups)
 
 

@@ -11,9 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reports import exports
-from reports.figures import people
+from reports.clockwork import days_between
+from reports.figures import people, period
 from reports.figures.people import PERSON_SORTS, Person
 from reports.filter import Filter
+from reports.text import REMOVED
 from tests.reports.figures.oracle import fold, parts, periods, worlds
 from tests.support import NOW, csv_rows, examples, meeting, take, visit
 
@@ -102,6 +104,50 @@ def test_a_page_of_people_is_a_piece_of_all_of_them(db, world, data):
             assert found.most.meetings == max((one.meetings for one in whole), default=0)
             assert found.most.seconds == max((one.seconds for one in whole), default=0)
             assert found.by_name == (bool(chosen.q) and any(fold(chosen.q) in one.key for one in whole))
+
+
+@few
+@given(world=worlds(), data=st.data())
+def test_one_name_is_what_its_meetings_say(db, world, data):
+    chosen = replace(data.draw(periods(world)), **data.draw(parts()))
+    chosen = replace(chosen, name=data.draw(st.sampled_from(("anna", "王伟", "bo li", ""))))
+    size = data.draw(st.integers(1, 3))
+
+    def facts(rows):
+        late = [int(one.presence.late.total_seconds()) for one in rows if one.presence.late is not None]
+        seconds = [one.presence.attendee.seconds for one in rows]
+        return len(rows), sum(one.presence.attendee.visits for one in rows), sum(seconds), len(late), sum(late)
+
+    def told(of):
+        return of.meetings, of.visits, of.seconds, of.late, of.late_seconds
+
+    with world.kept():
+        rows = list(people.attended(chosen, world.now))
+        whole = people.person(chosen, world.now)
+        months = people.by_month(chosen, world.now)
+        for first in range(0, len(rows) + 1, size):
+            assert people.some_attended(chosen, world.now, first, first + size) == rows[first : first + size]
+    assert told(whole) == facts(rows)
+    joins = [one.presence.attendee.first_join for one in rows]
+    assert (whole.key, whole.first, whole.last) == (chosen.name, min(joins, default=None), max(joins, default=None))
+    first, last = period.span(chosen, world.now)
+    assert [month for month, _one in months] == sorted({day.replace(day=1) for day in days_between(first, last)})
+    for month, one in months:
+        assert told(one) == facts([row for row in rows if row.meeting.local_day.replace(day=1) == month])
+
+
+def test_names_that_were_removed_are_in_pages_each_for_itself():
+    removed = [visit(f"(name removed) {number}", f"10:0{number}:00", "10:30:00") for number in (1, 2, 3)]
+    take(meeting(uuid="a", participants=removed), meeting(uuid="b", participants=removed[:2]))
+    chosen = Filter(name=REMOVED)
+    assert people.person(chosen, NOW).meetings == 5
+    rows = list(people.attended(chosen, NOW))
+    assert len(rows) == 5
+    assert [people.some_attended(chosen, NOW, first, first + 2) for first in (0, 2, 4)] == [
+        rows[:2],
+        rows[2:4],
+        rows[4:],
+    ]
 
 
 @few
@@ -198,10 +244,9 @@ def test_sums_of_one_name_and_its_months():
             participants=[visit("Anna", "23:59:00", None, "2026-01-31")],
         ),
     )
-    rows = list(people.attended(Filter(name="anna"), NOW))
-    whole = people.person(rows, "anna")
+    whole = people.person(Filter(name="anna"), NOW)
     assert (whole.meetings, whole.seconds, whole.late) == (2, 1800 + 31 * 60, 2)
-    months = people.by_month(rows, date(2026, 1, 15), date(2026, 3, 10))
+    months = people.by_month(Filter(name="anna", first=date(2026, 1, 15), last=date(2026, 3, 10)), NOW)
     # A meeting belongs to the day of its start, whenever it ended.
     assert [(str(month), one.meetings, one.seconds) for month, one in months] == [
         ("2026-01-01", 1, 31 * 60),
