@@ -215,9 +215,12 @@ class Order(NamedTuple):
     descending: bool = True
 
 
-def containing(wanted: str) -> "Among":
-    """The groups whose key contains a text."""
-    return Among("instr(key_, %s) > 0" if connection.vendor == "sqlite" else "strpos(key_, %s) > 0", [wanted])
+def containing(wanted: str, *, or_all: bool = False) -> "Among":
+    """The groups whose key contains a text. or_all: all of them where there is none."""
+    contains = "instr(key_, %s) > 0" if connection.vendor == "sqlite" else "strpos(key_, %s) > 0"
+    if not or_all:
+        return Among(contains, [wanted])
+    return Among(f"({contains} OR NOT EXISTS (SELECT 1 FROM groups_ WHERE {contains}))", [wanted, wanted])
 
 
 T = TypeVar("T")

@@ -16,7 +16,7 @@ from django.db.models import QuerySet
 from reports import kept
 from reports.figures import added, period
 from reports.figures.attendance import Presence, presences
-from reports.figures.groups import Among, Order, Top, containing, page_of
+from reports.figures.groups import Order, Top, containing, page_of
 from reports.figures.usage import meetings
 from reports.filter import Filter
 from reports.models import Meeting, Participant
@@ -205,20 +205,11 @@ class People(NamedTuple):
 
 def some_people(chosen: Filter, now: datetime, size: int) -> People:
     """The page of a filter of what `people` gives, or the last there is. size: names a page."""
-    running = _running(chosen, now)
-    wanted = fold(chosen.q)
-    if wanted:
-        among = containing(wanted)
-        named = {key: rows for key, rows in running.items() if wanted in key}
-        if (found := _some(chosen, named, among, size)).names:
-            return found._replace(by_name=True)
-    found = _some(chosen, running, None, size)
-    return found._replace(by_name=bool(chosen.q and not wanted and found.names))
-
-
-def _some(chosen: Filter, running: Mapping[str, list[Attended]], among: Among | None, size: int) -> People:
     sort = chosen.sort or PERSON_DEFAULT_SORT
     value = _values().get(sort.removeprefix("-"))
+    running = _running(chosen, now)
+    text = fold(chosen.q)
+    named = {key: rows for key, rows in running.items() if text in key}
 
     def ask(wanted: int) -> Top:
         return added.ATTENDEES.top(
@@ -227,22 +218,29 @@ def _some(chosen: Filter, running: Mapping[str, list[Attended]], among: Among | 
             Order(value, sort.startswith("-")) if value else None,
             # Each name of a running meeting may stand before others when that is added to it.
             wanted + len(running),
-            among=among,
+            # Where a name in a running meeting is one of them, there are some.
+            among=containing(text, or_all=not named) if text else None,
             most=("attended", "seconds"),
             also=list(running),
         )
 
+    def by_name(top: Top) -> bool:
+        return bool(chosen.q) and (bool(named) or any(text in key for key in top.rows))
+
+    def added_to(top: Top) -> dict[str, list[Attended]]:
+        return named if by_name(top) else running
+
     def count(top: Top) -> int:
-        return top.groups + len(running.keys() - top.rows.keys())
+        return top.groups + len(added_to(top).keys() - top.rows.keys())
 
     page, top = page_of(chosen.page, size, ask, count)
-    found = in_order(_with_running(top.rows, running), sort)
+    found = in_order(_with_running(top.rows, added_to(top)), sort)
     most = Person(
         "",
         meetings=max([top.most["attended"] or 0, *(one.meetings for one in found)]),
         seconds=max([top.most["seconds"] or 0, *(one.seconds for one in found)]),
     )
-    return People(found[(page - 1) * size : page * size], count(top), most, by_name=False)
+    return People(found[(page - 1) * size : page * size], count(top), most, by_name(top))
 
 
 def _running(chosen: Filter, now: datetime) -> dict[str, list[Attended]]:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from django.db.models import F, Q, QuerySet
 
-from reports import kept
+from reports import kept, rawrows
 from reports.figures import added
 from reports.figures.groups import Order
 from reports.figures.period import span
@@ -252,11 +252,13 @@ def _dearest(rows: "QuerySet[TelephonyUsage, Any]", most: int) -> list[Any]:
     ways = Meeting.objects.filter(call_cost__gt=0).order_by("-call_cost", "-pk")
     found: list[Any] = []
     rest, size = ways, most
-    while part := list(rest.values_list("pk", "call_cost")[:size]):
-        found += rows.filter(meeting__in=[pk for pk, _cost in part])
+    # Raw: of hundreds of meetings the last one's cost alone is looked at.
+    while part := rawrows.every(rest.values_list("pk", "call_cost")[:size]):
+        found += rows.filter(meeting__in=[pk for pk, _cost in part])[:most]
         found.sort(key=lambda row: (row["cost"], row["meeting"]), reverse=True)
-        pk, cost = part[-1]
-        if len(found) >= most and found[most - 1]["cost"] > (cost or 0):
+        pk, raw = part[-1]
+        [[cost]] = kept.told(Meeting, ["call_cost"], [[raw]])
+        if len(found) >= most and found[most - 1]["cost"] > cost:
             break
         # From where it stands, not from how many there were: what is pulled meanwhile would move a meeting into two.
         rest, size = ways.filter(Q(call_cost__lt=cost) | Q(pk__lt=pk), call_cost__lte=cost), NEAR

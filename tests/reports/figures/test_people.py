@@ -130,10 +130,34 @@ def test_one_name_is_what_its_meetings_say(db, world, data):
     assert told(whole) == facts(rows)
     joins = [one.presence.attendee.first_join for one in rows]
     assert (whole.key, whole.first, whole.last) == (chosen.name, min(joins, default=None), max(joins, default=None))
-    first, last = period.span(chosen, world.now)
-    assert [month for month, _one in months] == sorted({day.replace(day=1) for day in days_between(first, last)})
+    days = days_between(*period.span(chosen, world.now))
+    assert [month for month, _one in months] == sorted({day.replace(day=1) for day in days})
     for month, one in months:
         assert told(one) == facts([row for row in rows if row.meeting.local_day.replace(day=1) == month])
+
+
+@pytest.mark.parametrize(
+    ("q", "names", "by_name"),
+    [
+        ("sync", ["anna", "bo", "budget owner"], False),
+        ("budget", ["budget owner"], True),
+        ("bo", ["bo"], True),
+        ("nobody", [], False),
+    ],
+)
+def test_a_search_finds_names_of_meetings_that_ended_and_that_run(q, names, by_name):
+    running = {"start_time": "2026-03-10 11:00:00", "end_time": None, "topic": "Sync of the budget"}
+    take(
+        meeting(uuid="a", topic="Sync", participants=[visit("Anna", "10:00:00", "10:30:00")]),
+        meeting(uuid="b", topic="Sync", participants=[visit("Budget owner", "10:00:00", "10:30:00")]),
+        meeting(uuid="r", participants=[visit("Bo", "11:00:00", None, "2026-03-10")], **running),
+    )
+    for sort in ("-meetings", "name"):
+        chosen = Filter(q=q, sort=sort)
+        found = people.some_people(chosen, NOW, 50)
+        assert sorted(person.key for person in found.rows) == names
+        assert (found.names, found.by_name) == (len(names), by_name)
+        assert found.rows == people.people(chosen, NOW)
 
 
 def test_names_that_were_removed_are_in_pages_each_for_itself():
