@@ -90,32 +90,41 @@ def course_of(uses: Sequence[Use], begin: datetime, end: datetime, now: datetime
 
     At one instant ends come before starts, and those that begin at the same one come one after the other.
     """
-    stops = sorted(use.end for use in uses if use.start < use.end)
+    held = [use for use in uses if use.start < use.end]
+    stops = sorted([use.end for use in held])
+    begun: list[Begun] = []
+    # What was before the period began counts at its begin. Of what changes at one instant the last counts.
     times, levels = [begin], [0]
-    begun = []
     level = place = 0
-
-    def note(at: datetime) -> None:
-        if at <= times[-1]:  # what was before the period began counts at its begin
-            levels[-1] = level
-        else:
-            times.append(at)
-            levels.append(level)
-
+    last = begin
     for use in uses:
-        while place < len(stops) and stops[place] <= use.start:
+        start = use.start
+        while place < len(stops) and (stop := stops[place]) <= start:
             level -= 1
-            note(stops[place])
             place += 1
-        if use.start >= begin:
+            if stop > last:
+                times.append(last := stop)
+                levels.append(level)
+            else:
+                levels[-1] = level
+        if start >= begin:
             begun.append(Begun(use, level))
-        if use.start < use.end:
+        if start < use.end:
             level += 1
-            note(use.start)
-    while place < len(stops) and stops[place] < end:
+            if start > last:
+                times.append(last := start)
+                levels.append(level)
+            else:
+                levels[-1] = level
+    for stop in stops[place:]:
+        if stop >= end:
+            break
         level -= 1
-        note(stops[place])
-        place += 1
+        if stop > last:
+            times.append(last := stop)
+            levels.append(level)
+        else:
+            levels[-1] = level
     # Where one leaves as another comes, nothing changes.
     kept = [number for number, rooms in enumerate(levels) if not number or rooms != levels[number - 1]]
     return Course(
@@ -126,7 +135,7 @@ def course_of(uses: Sequence[Use], begin: datetime, end: datetime, now: datetime
         levels=[levels[number] for number in kept],
         begun=begun,
         starts=[use.start for use in uses if use.running or use.start < use.end],
-        ends=sorted(use.end for use in uses if not use.running and use.start < use.end),
+        ends=sorted([use.end for use in held if not use.running]),
         uses=uses,
     )
 
@@ -232,15 +241,10 @@ MICROSECOND = timedelta(microseconds=1)
 def sums_of(run: Course, opened: Iterable[Moments] = ()) -> Sums:
     """A course added up. opened: the opening hours of its period."""
     found = Sums(peak=run.peak)
-    for rooms, start, stop in run.pieces(run.begin, run.until):
-        length = stop - start
-        found.lasted[rooms] += length // MICROSECOND
-        held = found.longest.get(rooms)
-        if held is None or length > held[0]:
-            found.longest[rooms] = (length, start)
+    found.lasted, found.longest = _lasted(run.pieces(run.begin, run.until))
     for begin, end in opened:
-        for rooms, start, stop in run.pieces(begin, min(end, run.until)):
-            found.opened[rooms] += (stop - start) // MICROSECOND
+        more, _longest = _lasted(run.pieces(begin, min(end, run.until)))
+        found.opened.update(more)
     for one in run.begun:
         found.begun[one.others] += 1
         if one.use.extra is not None:
@@ -248,6 +252,24 @@ def sums_of(run: Course, opened: Iterable[Moments] = ()) -> Sums:
             if one.use.extra:
                 found.extra[one.others] += 1
     return found
+
+
+def _lasted(
+    pieces: Iterable[tuple[int, datetime, datetime]],
+) -> tuple[Counter[int], dict[int, tuple[timedelta, datetime]]]:
+    """Microseconds at each number of rooms, and the first of the longest stretches at each."""
+    lasted: dict[int, timedelta] = {}
+    longest: dict[int, tuple[timedelta, datetime]] = {}
+    for rooms, start, stop in pieces:
+        length = stop - start
+        if rooms in lasted:
+            lasted[rooms] += length
+            if length > longest[rooms][0]:
+                longest[rooms] = length, start
+        else:
+            lasted[rooms] = length
+            longest[rooms] = length, start
+    return Counter({rooms: length // MICROSECOND for rooms, length in lasted.items()}), longest
 
 
 def opening_hours(run: Course) -> list[Moments]:

@@ -15,8 +15,8 @@ from django.db import connection, models, transaction
 from django.db.models import Count, F, Func, Max, QuerySet, Value
 
 from reports import courses, intervals, rawrows, summaries
-from reports.clockwork import DAY, days_between, inside, midnight, opening, opening_rules, peaks, runs, week_hours
-from reports.courses import Use
+from reports.clockwork import DAY, days_between, inside, midnight, opening, opening_rules, runs, week_hours
+from reports.courses import Course
 from reports.fresh import BYS, Fresh, Turn, count, drop, replace, table_of
 from reports.holding import LONG, LONGEST, groups_of_rooms, short_uses
 from reports.kept import (
@@ -277,7 +277,8 @@ def _fold_hours(days: tuple[date, date], zone: ZoneInfo, fresh: Fresh) -> None:
     ended = Meeting.objects.filter(local_day__range=days, end_time__isnull=False).order_by()
     stretch = DayCode("local_day")
     by_day: dict[int, list[tuple[datetime, datetime, int]]] = {}
-    for day, start, end, hour in rawrows.every(ended.values_list(stretch, "start_time", "end_time", "week_hour")):
+    moments = rawrows.Moment("start_time"), rawrows.Moment("end_time")
+    for day, start, end, hour in rawrows.every(ended.values_list(stretch, *moments, "week_hour")):
         by_day.setdefault(day, []).append((rawrows.moment(start), rawrows.moment(end), hour))
     rows = []
     for day, spans in sorted(by_day.items()):
@@ -296,17 +297,16 @@ def _fold_occupied(first: date, last: date, zone: ZoneInfo, groups: Mapping[int,
         near = uses[bisect_left(starts, begin - timedelta(seconds=LONG)) : bisect_left(starts, end)]
         held = [use for use in near if use.end > begin or use.start >= begin]
         if held:
-            _fold_spans(day, held, zone, fresh)
-            _fold_course(day, held, groups, begin, end, fresh)
+            run = courses.course_of(held, begin, end, end)
+            _fold_spans(day, run, fresh)
+            _fold_course(day, run, groups, fresh)
 
 
-def _fold_spans(day: date, uses: Sequence[Use], zone: ZoneInfo, fresh: Fresh) -> None:
-    begin = midnight(day, zone)
-    spans = [(use.start, use.end, use.room) for use in uses if use.end > use.start and use.end > begin]
+def _fold_spans(day: date, run: Course, fresh: Fresh) -> None:
+    spans = [(use.start, use.end, use.room) for use in run.uses if use.end > use.start and use.end > run.begin]
     if not spans:
         return
-    ((_day, most),) = peaks(((start, stop) for start, stop, _room in spans), [day], zone)
-    fresh.add(KeptPeak, ["stretch", "rooms"], [[code(day), most]])
+    fresh.add(KeptPeak, ["stretch", "rooms"], [[code(day), run.peak]])
     if not (opened := opening(day, day)):
         return
     by_room: dict[int, list[intervals.Moments]] = {}
@@ -317,12 +317,10 @@ def _fold_spans(day: date, uses: Sequence[Use], zone: ZoneInfo, fresh: Fresh) ->
     fresh.add(KeptOpening, ["stretch", "room", "seconds"], rows)
 
 
-def _fold_course(
-    day: date, uses: Sequence[Use], groups: Mapping[int, int], begin: datetime, end: datetime, fresh: Fresh
-) -> None:
-    run = courses.course_of(uses, begin, end, end)
+def _fold_course(day: date, run: Course, groups: Mapping[int, int], fresh: Fresh) -> None:
+    begin, end = run.begin, run.end
     sums = {courses.ALL: courses.sums_of(run, opening(day, day))}
-    for group, held in courses.by_group(uses, groups).items():
+    for group, held in courses.by_group(run.uses, groups).items():
         sums[group] = courses.sums_of(courses.course_of(held, begin, end, end))
     rows = []
     for group, one in sums.items():

@@ -8,7 +8,7 @@ from reports import courses
 from reports.courses import Use
 from reports.kept import running
 from reports.models import Meeting, Room
-from reports.rawrows import Raw, every, moment
+from reports.rawrows import Moment, Raw, every, moment
 
 # Longer ones are no part of a day's peak and opening seconds: they are few, and would touch many days.
 LONG = 86_400
@@ -24,7 +24,7 @@ def short_spans(begin: datetime, end: datetime, meetings: "QuerySet[Meeting] | N
     rows = asked.filter(
         start_time__gte=begin - timedelta(seconds=LONG), start_time__lt=end, end_time__gt=begin, open_seconds__lte=LONG
     ).filter(end_time__gt=F("start_time"))
-    found = every(rows.order_by().values_list("start_time", "end_time", "room_id"))
+    found = every(rows.order_by().values_list(Moment("start_time"), Moment("end_time"), "room_id"))
     return [(moment(start), moment(stop), room) for start, stop, room in found]
 
 
@@ -50,8 +50,13 @@ def groups_of_rooms() -> dict[int, int]:
 USE = ("start_time", "uuid", "end_time", "is_extra", "room_id", "pk")
 
 
-def use_of(row: Raw) -> Use:
-    """An ended meeting by its columns `USE`, raw."""
+def uses_of(meetings: "QuerySet[Meeting]") -> list[Use]:
+    """Some ended meetings, in no order."""
+    start, uuid, end, *others = USE
+    return list(map(_use_of, every(meetings.order_by().values_list(Moment(start), uuid, Moment(end), *others))))
+
+
+def _use_of(row: Raw) -> Use:
     start, uuid, stop, extra, room, pk = row
     return Use(moment(start), uuid, moment(stop), False, None if extra is None else bool(extra), room, pk)
 
@@ -64,7 +69,7 @@ def short_uses(begin: datetime, end: datetime) -> list[Use]:
         start_time__lt=end,
         open_seconds__lte=LONG,
     )
-    return list(map(use_of, every(rows.order_by().values_list(*USE))))
+    return uses_of(rows)
 
 
 def long_uses(begin: datetime, end: datetime, now: datetime) -> list[Use]:

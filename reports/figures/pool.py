@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 from django.conf import settings
 from django.db.models import Q
 
-from reports import courses, holding, kept, rawrows
+from reports import courses, holding, kept
 from reports.clockwork import DAY, days_between, midnight, opening, runs
 from reports.courses import MICROSECOND, Begun, Course, Hour, Sums, Use, course_of
 from reports.figures.period import bounds, span, today
@@ -583,8 +583,7 @@ def _needless(run: Run, rooms: int) -> list[Begun]:
     # Of one instant the order is that of the uuids.
     last = named[:NAMED][-1:]
     asked = {pk: others for others, start, pk in named if (others, start) <= last[0][:2]}
-    rows = rawrows.every(Meeting.objects.filter(pk__in=asked).values_list(*holding.USE))
-    found += [Begun(holding.use_of(row), asked[row[-1]]) for row in rows]
+    found += [Begun(use, asked[use.pk]) for use in holding.uses_of(Meeting.objects.filter(pk__in=asked))]
     return sorted(found, key=lambda one: (one.others, one.use.start, one.use.uuid))[:NAMED]
 
 
