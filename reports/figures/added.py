@@ -163,7 +163,7 @@ def _first_visits(chosen: Filter) -> "QuerySet[Any, Any]":
     return Participant.objects.matching(chosen).filter(ended).order_by()
 
 
-ATTENDEES = Kind(KeptPeople, "key", F("name_key"), _first_visits, many=True)
+ATTENDEES = Kind(KeptPeople, "key", F("name_key"), _first_visits, day="meeting__local_day", many=True)
 
 
 def attendees(chosen: Filter) -> dict[str, Row]:

@@ -16,6 +16,7 @@ from django.db import connection, models
 from django.db.models import QuerySet
 
 from reports import kept
+from reports.clockwork import days_between
 from reports.filter import Filter
 from reports.kept import Row
 
@@ -70,7 +71,7 @@ class Kind:
     """What is told apart by something: how it is kept, and how its rows tell.
 
     key: the key column of what is kept; only: those with one value. rows: what a filter selects, without an order.
-    by: what tells them apart. many: whether there may be thousands of them.
+    by: what tells them apart. day: the column of their local day. many: whether there may be thousands of groups.
     """
 
     model: type[models.Model]
@@ -78,6 +79,7 @@ class Kind:
     by: Any
     rows: Callable[[Filter], "QuerySet[Any, Any]"]
     only: Mapping[str, Any] = field(default_factory=dict)
+    day: str = "local_day"
     many: bool = False
 
     def read(self, cover: kept.Cover, names: Sequence[str]) -> Iterable[tuple[Any, Row]]:
@@ -184,23 +186,23 @@ class Kind:
         return f"parts_ ({columns}) AS ({text}), {together}", parameters
 
     def _parts(self, chosen: Filter, sums: Sums, keys: Sequence[Any] | None) -> list[tuple[str, Sequence[Any]]]:
-        """Statements that give the groups of a filter, each of some of its days: the key, then the sums."""
+        """Statements that give the groups of a filter, kept ones and of the other days: the key, then the sums."""
         parts: list[tuple[str, Sequence[Any]]] = []
-        asked = [chosen]
+        rows = self.rows(chosen)
         if kept.serves(chosen):
             cover = kept.cover(chosen.first, chosen.last)
-            asked = cover.unkept(chosen)
             if cover.spans:
                 only = self.only if keys is None else {**self.only, self.key: keys}
                 parts.append(kept.added_up(self.model, cover.spans, [self.key], [*sums], **only))
-        for part in asked:
-            rows = self.rows(part)
-            if keys is not None:
-                rows = rows.alias(told_by=self.by).filter(told_by__in=keys)
-            grouped = rows.values(key_=self.by).annotate(**marked(sums))
-            with contextlib.suppress(EmptyResultSet):
-                query = grouped.values_list("key_", *marked(sums)).query
-                parts.append(query.get_compiler(connection=connection).as_sql())
+            # All of them together: a database takes no more than some hundred parts.
+            days = [day for first, last in cover.asked for day in days_between(first, last)]
+            rows = rows.filter(**{f"{self.day}__in": days})
+        if keys is not None:
+            rows = rows.alias(told_by=self.by).filter(told_by__in=keys)
+        grouped = rows.values(key_=self.by).annotate(**marked(sums))
+        with contextlib.suppress(EmptyResultSet):  # no day is left
+            query = grouped.values_list("key_", *marked(sums)).query
+            parts.append(query.get_compiler(connection=connection).as_sql())
         return parts
 
 
@@ -224,6 +226,7 @@ def containing(wanted: str, *, or_all: bool = False) -> "Among":
 
 
 T = TypeVar("T")
+MOST_PAGES = 1_000_000_000
 
 
 def page_of(page: int, size: int, ask: Callable[[int], T], count: Callable[[T], int]) -> tuple[int, T]:
@@ -231,6 +234,8 @@ def page_of(page: int, size: int, ask: Callable[[int], T], count: Callable[[T], 
 
     Out: the page, and what was given. count: how many there are, of what was given.
     """
+    # No more than a number of a database is.
+    page = min(page, MOST_PAGES)
     found = ask(page * size)
     if page > 1 and count(found) <= (page - 1) * size:
         page = max(1, -(-count(found) // size))

@@ -1,5 +1,7 @@
 """Kept sums: whatever came, they are what the rows say, and what is not folded yet is asked of the rows."""
 
+import sqlite3
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
@@ -12,7 +14,7 @@ from hypothesis import strategies as st
 
 from reports import folding, kept, maintenance
 from reports.figures import booking, occupancy, telephony, usage
-from reports.figures.people import people
+from reports.figures.people import people, some_people
 from reports.figures.room_usage import room_usage
 from reports.filter import Filter
 from reports.keptmodels import KeptPeople, KeptTotals, Stretch, Touched
@@ -209,6 +211,33 @@ def test_no_figure_over_years_reads_the_meetings():
             # What is not kept: running meetings and those longer than a day.
             assert '"end_time" IS NULL' in query["sql"] or '"open_seconds" > 86400' in query["sql"], query["sql"]
         assert 'FROM "reports_telephonyusage"' not in query["sql"]
+
+
+def test_touched_days_apart_are_asked_together_however_many():
+    days = [date(2024, 1, 2) + timedelta(days=2 * number) for number in range(12)]
+    take(*(on(f"{day}", f"a{day}") for day in days[:2]))
+    folding.fold()
+    take(*(on(f"{day}", f"a{day}") for day in days[2:]))
+    assert len(kept.cover(None, None).asked) == 10
+    with few_parts():
+        found = some_people(ANYWHEN, NOW, 5).rows
+        assert [(one.key, one.meetings) for one in found] == [("anna", len(days)), ("王伟", len(days))]
+        [room] = booking.some_rooms(ANYWHEN, 5).rows
+        assert room.booking.meetings == len(days)
+        assert some_people(replace(ANYWHEN, page=10**30), NOW, 5).rows == found
+
+
+@contextmanager
+def few_parts():
+    """SQLite takes no more than so many SELECTs with UNION; usually 500, and there are more days."""
+    if connection.vendor != "sqlite":
+        yield
+        return
+    before = connection.connection.setlimit(sqlite3.SQLITE_LIMIT_COMPOUND_SELECT, 4)
+    try:
+        yield
+    finally:
+        connection.connection.setlimit(sqlite3.SQLITE_LIMIT_COMPOUND_SELECT, before)
 
 
 @pytest.mark.parametrize("ledger", [True, False])
