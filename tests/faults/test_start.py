@@ -110,7 +110,7 @@ def test_a_child_that_dies_is_started_again(migrated):
         assert wait_for(
             lambda: set(children()) == {"web", "worker"} and not set(children().values()) & set(before.values()), 40
         )
-        assert wait_for(lambda: requests.get(f"{url}/healthz", timeout=5).ok if _up(url) else False, 20)
+        assert wait_for(lambda: requests.get(f"{url}/healthz", timeout=5).ok if _up(url) else False, 60)
         process.send_signal(signal.SIGTERM)
         assert process.wait(40) == 0
         assert wait_for(lambda: of_installation(migrated) == [], 5), of_installation(migrated)
