@@ -220,13 +220,15 @@ def _in_rows(table: Table, rows: Iterator[Row], *, raw: bool) -> Iterator[bytes]
 
 def _in_blocks(table: Table, blocks: Iterator[Block], *, raw: bool) -> Iterator[bytes]:
     """The same text column by column. Only texts can need quotes or a guard: all else is made of plain signs."""
-    cells = _quoted if raw else _guarded
+    cells, special = (_quoted, QUOTED) if raw else (_guarded, GUARDED)
     texts = [column in table.texts for column in table.columns]
     for columns, heads in blocks:
         rest = texts[len(texts) - len(columns) :]
         ready: list[Iterable[str]] = []
         if heads:
-            begins = [(",".join(cells(head)), times) for head, times in heads]
+            # Looked through together: it is some hundred times quicker, and nearly never is there anything.
+            plain = not special.search("\0".join([text for head, _times in heads for text in head]))
+            begins = [(",".join(head if plain else cells(head)), times) for head, times in heads]
             ready.append(chain.from_iterable(repeat(begin, times) for begin, times in begins))
         ready += [cells(column) if text else column for column, text in zip(columns, rest, strict=True)]
         lines = map(",".join, zip(*ready, strict=True))
