@@ -188,7 +188,6 @@ class Kind:
     def _parts(self, chosen: Filter, sums: Sums, keys: Sequence[Any] | None) -> list[tuple[str, Sequence[Any]]]:
         """Statements that give the groups of a filter, kept ones and of the other days: the key, then the sums."""
         parts: list[tuple[str, Sequence[Any]]] = []
-        rows = self.rows(chosen)
         if kept.serves(chosen):
             cover = kept.cover(chosen.first, chosen.last)
             if cover.spans:
@@ -196,11 +195,15 @@ class Kind:
                 parts.append(kept.added_up(self.model, cover.spans, [self.key], [*sums], **only))
             # All of them together: a database takes no more than some hundred parts.
             days = [day for first, last in cover.asked for day in days_between(first, last)]
-            rows = rows.filter(**{f"{self.day}__in": days})
+            if not days:
+                return parts
+            rows = self.rows(chosen).filter(**{f"{self.day}__in": days})
+        else:
+            rows = self.rows(chosen)
         if keys is not None:
             rows = rows.alias(told_by=self.by).filter(told_by__in=keys)
         grouped = rows.values(key_=self.by).annotate(**marked(sums))
-        with contextlib.suppress(EmptyResultSet):  # no day is left
+        with contextlib.suppress(EmptyResultSet):
             query = grouped.values_list("key_", *marked(sums)).query
             parts.append(query.get_compiler(connection=connection).as_sql())
         return parts
