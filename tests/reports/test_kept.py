@@ -13,8 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reports import folding, kept, maintenance
-from reports.figures import booking, occupancy, telephony, usage
-from reports.figures.people import people, some_people
+from reports.figures import booking, groups, occupancy, telephony, usage
+from reports.figures.booking import BOOKING_SORTS
+from reports.figures.people import PERSON_SORTS, people, some_people
 from reports.figures.room_usage import room_usage
 from reports.filter import Filter
 from reports.keptmodels import KeptPeople, KeptTotals, Stretch, Touched
@@ -225,6 +226,36 @@ def test_touched_days_apart_are_asked_together_however_many():
         [room] = booking.some_rooms(ANYWHEN, 5).rows
         assert room.booking.meetings == len(days)
         assert some_people(replace(ANYWHEN, page=10**30), NOW, 5).rows == found
+
+
+@pytest.mark.parametrize("most_keys", [1, 200])
+@pytest.mark.parametrize("way", ["", "-"])
+def test_pages_out_of_kept_sums_are_pieces_of_all_groups(monkeypatch, way, most_keys):
+    """Of few groups the sums are asked by their keys, of many all at once; some days are kept, and some are touched."""
+    monkeypatch.setattr(groups, "MOST_KEYS", most_keys)
+    numbers = [f"15710632{number % 4}{number % 3}" for number in range(14)]
+    records = [
+        on(f"2026-01-{number + 1:02}", f"a{number}", meeting_id=one, topic=f"Topic {one}",
+           participants=[visit(f"Name {place}", f"10:{place:02}:00", None, f"2026-01-{number + 1:02}")
+                         for place in range(number % 5 + 1)])
+        for number, one in enumerate(numbers)
+    ]  # fmt: skip
+    take(*records[:10])
+    folding.fold()
+    take(*records[10:])
+    assert kept.cover(None, None).spans
+    assert kept.cover(None, None).asked
+    for sort in PERSON_SORTS:
+        chosen = Filter(sort=way + sort)
+        whole = people(chosen, NOW)
+        pages = [some_people(replace(chosen, page=page), NOW, 2).rows for page in (1, 2, 3)]
+        assert pages == [whole[0:2], whole[2:4], whole[4:6]], sort
+    for sort in BOOKING_SORTS:
+        chosen = Filter(sort=way + sort)
+        every = booking.by_series(chosen, "number")
+        found = [booking.some_series(replace(chosen, page=page), "number", 3).rows for page in (1, 2)]
+        assert found == [every[0:3], every[3:6]], sort
+    assert telephony.dearest(Filter(), "phone", 1).rows == telephony.groups(Filter(), "phone")[:1]
 
 
 @contextmanager
