@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import EmptyResultSet
 from django.db import connection, transaction
-from django.db.models import BigIntegerField, Func, QuerySet, TextField
+from django.db.models import BigIntegerField, Func, IntegerField, QuerySet, TextField
 
 from reports.moments import SECOND
 
@@ -100,6 +100,38 @@ def every(rows: Rows) -> list[Raw]:
     with connection.cursor() as cursor:
         cursor.execute(statement, parameters)
         return list(cursor.fetchall())
+
+
+def converted(rows: Rows) -> Iterator[Raw]:
+    """The rows that a query set made by `values_list` gives, for many rows of many sums.
+
+    Django makes a whole number of each whole number: where the driver gives them as such, that is left out, and columns
+    that are to be converted are so one by one, not row by row.
+    """
+    compiler = rows.query.get_compiler(connection=connection)
+    try:
+        statement, parameters = compiler.as_sql()
+    except EmptyResultSet:
+        return iter(())
+    with connection.cursor() as cursor:
+        cursor.execute(statement, parameters)
+        raw = cursor.fetchall()
+    columns: list[Sequence[Any]] = list(zip(*raw, strict=True))
+    # Without a row there are no columns either.
+    for place, (converters, expression) in compiler.get_converters(_selected(compiler)).items() if raw else ():
+        kind = expression.output_field
+        # SQLite's sums and counts of whole numbers are whole; PostgreSQL's sums are numerics. Money is no number.
+        if connection.vendor == "sqlite" and isinstance(kind, IntegerField) and not kind.get_db_converters(connection):
+            continue
+        column = columns[place]
+        for convert in converters:
+            column = [convert(value, expression, connection) for value in column]
+        columns[place] = column
+    return zip(*columns, strict=True)
+
+
+def _selected(compiler: "SQLCompiler") -> list[Any]:
+    return [expression for expression, _sql, _alias in compiler.select or ()]
 
 
 @contextmanager

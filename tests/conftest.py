@@ -25,6 +25,34 @@ from tests.support import KEY, SECRET
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
 
 
+# What waits for browsers, processes and servers, or is long for another reason.
+LONG = {"browser", "faults", "oracle", "services"}
+TESTS = Path(__file__).resolve().parent
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Where tests run beside each other, the long ones do not come last: the others would be done and wait for them.
+
+    Each worker begins with a stretch of all tests, as many as the others have, and later takes from what others have
+    left. Every second one begins with some short ones: not all start browsers and processes at the same time.
+    """
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    if workers < 2:
+        return
+    long = [item for item in items if item.path.relative_to(TESTS).parts[0] in LONG]
+    short = [item for item in items if item.path.relative_to(TESTS).parts[0] not in LONG]
+    left, dealt = len(items), []
+    for number in range(workers):
+        size = left // (workers - number)
+        mine = long[number::workers]
+        others = [short.pop(0) for _ in range(min(len(short), max(0, size - len(mine))))]
+        first = len(others) // 3 if number % 2 else 0
+        dealt += [*others[:first], *mine, *others[first:]]
+        left -= size
+    items[:] = [*dealt, *short]
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Static files as a visitor gets them, and nothing of the tests in the real broker or data folder."""

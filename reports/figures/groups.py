@@ -15,7 +15,7 @@ from django.core.exceptions import EmptyResultSet
 from django.db import connection, models
 from django.db.models import QuerySet
 
-from reports import kept
+from reports import kept, rawrows
 from reports.clockwork import days_between
 from reports.filter import Filter
 from reports.kept import Row
@@ -35,7 +35,7 @@ def plain(row: Row, sums: Sums) -> Row:
 def asked(rows: "QuerySet[Any, Any]", by: Any, sums: Sums) -> Iterable[tuple[Any, Row]]:
     """(key, sums) of the groups of some rows. by: a column or an expression."""
     grouped = rows.values(key_=by).annotate(**marked(sums))
-    for key, *values in grouped.values_list("key_", *marked(sums)):
+    for key, *values in rawrows.converted(grouped.values_list("key_", *marked(sums))):
         yield key, dict(zip(sums, values, strict=True))
 
 
