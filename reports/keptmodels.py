@@ -29,26 +29,15 @@ class Stretch(models.Model):
         return str(self.code)
 
 
-class KeptSums(models.Model):
-    """Sums over the meetings of a stretch of local days: see sums.py for what each of them is."""
+class KeptBookings(models.Model):
+    """What is told of booked and used time over the meetings of a stretch: see sums.py for what each sum is."""
 
     stretch = models.PositiveIntegerField()
     meetings = models.BigIntegerField()
-    extra = models.BigIntegerField()
     empty = models.BigIntegerField()
     solo = models.BigIntegerField()
     unreported = models.BigIntegerField()
-    running = models.BigIntegerField()
-    booked = models.BigIntegerField(null=True)
-    opened = models.BigIntegerField(null=True)
-    used = models.BigIntegerField(null=True)
-    people = models.BigIntegerField(null=True)
-    people_seconds = models.BigIntegerField(null=True)
-    stays = models.BigIntegerField(null=True)
-    tell_extra = models.BigIntegerField()
-    tell_booked = models.BigIntegerField()
     tell_people = models.BigIntegerField()
-    tell_calls = models.BigIntegerField()
     judged_count = models.BigIntegerField()
     untold_count = models.BigIntegerField()
     told_count = models.BigIntegerField()
@@ -69,6 +58,25 @@ class KeptSums(models.Model):
         return str(self.stretch)
 
 
+class KeptSums(KeptBookings):
+    """All sums over the meetings of a stretch of local days."""
+
+    extra = models.BigIntegerField()
+    running = models.BigIntegerField()
+    booked = models.BigIntegerField(null=True)
+    opened = models.BigIntegerField(null=True)
+    used = models.BigIntegerField(null=True)
+    people = models.BigIntegerField(null=True)
+    people_seconds = models.BigIntegerField(null=True)
+    stays = models.BigIntegerField(null=True)
+    tell_extra = models.BigIntegerField()
+    tell_booked = models.BigIntegerField()
+    tell_calls = models.BigIntegerField()
+
+    class Meta:
+        abstract = True
+
+
 class KeptTotals(KeptSums):
     """All meetings of a stretch together."""
 
@@ -85,8 +93,11 @@ class KeptRooms(KeptSums):
         constraints: ClassVar = [models.UniqueConstraint(fields=["stretch", "room"], name="kept_rooms")]
 
 
-class KeptSeries(KeptSums):
-    """The meetings of one number or one folded topic in a stretch."""
+class KeptSeries(KeptBookings):
+    """The meetings of one number or one folded topic in a stretch.
+
+    A day has nearly as many of them as it has meetings: they hold no sum that no page of series tells.
+    """
 
     by = models.CharField(max_length=6)
     key = models.TextField()

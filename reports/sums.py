@@ -178,8 +178,8 @@ class FoldedTopic(Func):
 
 SERIES_KEYS = {"number": F("meeting_id"), "topic": FoldedTopic("search")}
 SERIES_SUMS = {
-    **MEETING_SUMS,
     **BOOKING_SUMS,
+    "tell_people": MEETING_SUMS["tell_people"],
     "newest": Newest("start_time", "topic"),
     "least_number": Min("meeting_id"),
     "most_number": Max("meeting_id"),

@@ -8,9 +8,10 @@ from django.core.management import call_command
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
-from reports import measures, querysets, summaries
+from reports import folding, measures, querysets, summaries
 from reports.expressions import LONG
 from reports.filter import Filter
+from reports.keptmodels import KeptSeries, Stretch, Touched
 from reports.models import Ledger, Meeting, Pull, Room, SearchText
 from tests.support import meeting, take, visit
 
@@ -173,6 +174,54 @@ def test_0006_makes_the_texts_that_an_import_makes_and_their_index(before_search
         "5711": ["a", "c"],
     }.items():
         assert sorted(Meeting.objects.matching(Filter(q=q)).values_list("uuid", flat=True)) == uuids
+
+
+def of_series() -> list[tuple[object, ...]]:
+    names = [field.attname for field in KeptSeries._meta.concrete_fields if not field.primary_key]
+    return sorted(KeptSeries.objects.values_list(*names), key=repr)
+
+
+@pytest.fixture
+def kept_series(transactional_db):
+    """The sums of series of three days and of what they lie in."""
+    for place, day in enumerate(("2026-03-09", "2026-03-10", "2026-04-01")):
+        when = {"start_time": f"{day} 10:00:00", "end_time": f"{day} 11:10:00"}
+        stays = [visit("王伟强", "10:00:00", "11:00:00", day)]
+        topic = ("周例会", None)[place % 2]
+        take(meeting(uuid=str(place), topic=topic, participants=stays, telephony_usage=[], **when))
+    folding.fold()
+    yield of_series()
+    executor = MigrationExecutor(connection)
+    executor.migrate(executor.loader.graph.leaf_nodes())
+    for model in (Meeting, Room, Pull, SearchText, Ledger, KeptSeries, Stretch, Touched):
+        model.objects.all().delete()
+
+
+def test_0014_keeps_the_sums_of_series_that_are_there(kept_series):
+    before = [("reports", "0013_room_of_pool")]
+    executor = MigrationExecutor(connection)
+    executor.migrate(before)
+    # As that version had them: with eleven sums more.
+    old = executor.loader.project_state(before).apps.get_model("reports", "KeptSeries")
+    names = [field.attname for field in KeptSeries._meta.concrete_fields if not field.primary_key]
+    more = {field.attname: 1 for field in old._meta.concrete_fields if field.attname not in {"id", *names}}
+    assert len(more) == 11
+    old.objects.bulk_create(old(**dict(zip(names, row, strict=True)), **more) for row in kept_series)
+    executor = MigrationExecutor(connection)
+    executor.migrate(executor.loader.graph.leaf_nodes())
+    # Of one number and two topics: three days, two thirds, two months, a year.
+    assert len(kept_series) == 6 + 5 + 5 + 3
+    assert of_series() == kept_series
+
+
+def test_back_from_0014_the_sums_of_series_are_made_anew(kept_series):
+    executor = MigrationExecutor(connection)
+    executor.migrate([("reports", "0013_room_of_pool")])
+    executor = MigrationExecutor(connection)
+    executor.migrate(executor.loader.graph.leaf_nodes())
+    assert of_series() == []
+    folding.fold()
+    assert of_series() == kept_series
 
 
 def test_models_and_migrations_agree(transactional_db):

@@ -1,5 +1,6 @@
 """Rows as the driver gives them: what is converted is what Django's own rows are, types and all."""
 
+from collections.abc import Iterable
 from datetime import date
 from typing import Any
 
@@ -21,7 +22,7 @@ def _ledger() -> None:
     take(
         meeting(uuid="a", participants=stays, telephony_usage=calls),
         meeting(uuid="b", start_time="2026-03-10 10:00:00", end_time=None, participants=stays),
-        meeting(uuid="c", start_time="2026-03-11 10:00:00", end_time="2026-03-11 11:00:00", duration=None, is_extra=None),
+        meeting(uuid="c", start_time="2026-03-11 10:00:00", end_time="2026-03-11 11:00:00", is_extra=None),
     )
 
 
@@ -30,7 +31,7 @@ def by_day(rows: "QuerySet[Any, Any]", sums: dict[str, Any]) -> "QuerySet[Any, A
     return rows.order_by("local_day").values(key_=F("local_day")).annotate(**named).values_list("key_", *named)
 
 
-def told(rows: "QuerySet[Any, Any]") -> list[list[tuple[type, Any]]]:
+def told(rows: Iterable[Any]) -> list[list[tuple[type, Any]]]:
     """Values with their types: 1, 1.0 and True are equal, and so are moments of whatever zone."""
     return [[(type(value), value) for value in row] for row in rows]
 
