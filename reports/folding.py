@@ -67,6 +67,7 @@ from reports.sums import (
 
 logger = logging.getLogger(__name__)
 DAYS_A_TURN = 31  # one transaction: whoever else writes waits no longer
+STRETCHES_A_TURN = 4
 Progress = Callable[[int, int], None]
 
 
@@ -379,13 +380,27 @@ def _fold_stretches(scale: int, turn: Turn, but: Collection[int]) -> set[int]:
         with turn:
             drop(spent, spent)
     missing = wanted - kept - set(but)
-    for one in sorted(missing):
-        while not replace(partial(_make_stretch, one, scale), turn):
+    waiting = sorted(missing)
+    while some := waiting[:STRETCHES_A_TURN]:
+        waiting = waiting[STRETCHES_A_TURN:]
+        while not replace(partial(_make_stretches, some, scale), turn):
             pass
     return missing
 
 
-def _make_stretch(missing: int, scale: int, fresh: Fresh) -> Callable[[], None] | None:
+def _make_stretches(missing: Sequence[int], scale: int, fresh: Fresh) -> Callable[[], None] | None:
+    made = [one for one in missing if _add_up_all(one, scale, fresh)]
+    if not made:
+        return None
+
+    def finish() -> None:
+        Stretch.objects.bulk_create([Stretch(code=one) for one in made], ignore_conflicts=True)
+
+    return finish
+
+
+def _add_up_all(missing: int, scale: int, fresh: Fresh) -> bool:
+    """Make the sums of a stretch; False where something that it is made of is not there."""
     first = day_of(missing)
     last = end_of(first, scale)
     # Of what it is made up of: days for a third, thirds for a month, months for a year.
@@ -394,16 +409,12 @@ def _make_stretch(missing: int, scale: int, fresh: Fresh) -> Callable[[], None] 
         parts = _parts(first, last, scale - 1)
         there = set(Stretch.objects.filter(code__in=parts).values_list("code", flat=True))
         if not _whole(parts, there):
-            return None  # a day of it was touched meanwhile: the next fold makes it
+            return False  # a day of it was touched meanwhile: the next fold makes it
     fresh.drop(missing, missing)
     for model in TABLES:
         if model not in OF_DAYS:
             _add_up(model, missing, least, most)
-
-    def finish() -> None:
-        Stretch.objects.get_or_create(code=missing)
-
-    return finish
+    return True
 
 
 def _parts(first: date, last: date, scale: int) -> list[int]:

@@ -146,7 +146,10 @@ def test_a_page_that_stands_against_another_transaction_is_tried_again_and_kept_
         other.execute("SET deadlock_timeout = '10s'")
         other.execute("UPDATE reports_meeting SET topic = 'other' WHERE uuid = %s", [last])
         worker.start(0)
-        waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted"
+        # In this database: beside this test others may run on the server.
+        waiting = (
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        )
         while watcher.execute(waiting).fetchone() == (0,):
             time.sleep(0.01)
         others = threading.Thread(
