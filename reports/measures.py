@@ -275,9 +275,8 @@ def local_day(moment: datetime, zone: ZoneInfo) -> date:
     return moment.astimezone(zone).date()
 
 
-def week_hour(moment: datetime, zone: ZoneInfo) -> int:
-    """The hour of the local week that a moment falls in: 0 is Monday from 0:00."""
-    local = moment.astimezone(zone)
+def week_hour(local: datetime) -> int:
+    """The hour of the week that a moment, in its own zone, falls in: 0 is Monday from 0:00."""
     return local.weekday() * 24 + local.hour
 
 
@@ -329,9 +328,10 @@ def computed_of(
     start = facts["start_time"]
     booked = None if facts["duration_is_weak"] else facts["duration"]
     summary = summary_of(start, facts["end_time"], told, calls, None, booked)
+    local = start.astimezone(zone)
     return {
         "search": search_text(facts["topic"], facts["meeting_id"]),
-        "local_day": local_day(start, zone),
-        "week_hour": week_hour(start, zone),
+        "local_day": local.date(),
+        "week_hour": week_hour(local),
         **summary._asdict(),
     }

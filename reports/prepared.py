@@ -94,7 +94,7 @@ def prepare(record: MeetingRecord, zone: ZoneInfo) -> Prepared:
         None if record.end_time is None else spelt(record.end_time),
         "" if visits is None else _hash(parts),
         digest(calls),
-        tuple([_kept(computed[name]) for name in SUMMARY_FIELDS]),
+        _all_kept(_SUMMARY(computed)),
         rows,
         call_rows(calls or (), record.start_time, zone),
     )
@@ -138,22 +138,24 @@ def _visits(
 
 def call_rows(calls: Iterable[Call], meeting_start: datetime, zone: ZoneInfo) -> list[Row]:
     """Rows of CALL_COLUMNS of canonical calls. zone: the site's."""
-    return [
-        (
-            *(place, *map(_kept, call)),
-            *(measures.country_of(call.phone_number), _kept(measures.call_day(call.start_time, meeting_start, zone))),
-        )
-        for place, call in enumerate(calls, 1)
-    ]
+    rows = []
+    for place, call in enumerate(calls, 1):
+        day = measures.call_day(call.start_time, meeting_start, zone).isoformat()
+        rows.append((place, *_all_kept(call), measures.country_of(call.phone_number), day))
+    return rows
 
 
 PLAIN = {str, int, bool, type(None)}
+_SUMMARY = itemgetter(*SUMMARY_FIELDS)
+
+
+def _all_kept(values: Iterable[Any]) -> Row:
+    """`_kept` of each of some values, of which most are kept as they are."""
+    return tuple([value if type(value) in PLAIN else _kept(value) for value in values])
 
 
 def _kept(value: Any) -> Any:
     """A moment or a day as its text, an amount of money in millionths, anything else as it is."""
-    if type(value) in PLAIN:
-        return value
     if isinstance(value, datetime):
         return spelt(value)
     if isinstance(value, date):
@@ -201,7 +203,7 @@ def digest(items: Sequence[Visit] | Sequence[Call] | None) -> str:
     parts = []
     for item in items:
         for value in item:
-            text = value if isinstance(value, str) else str(plain(value))
+            text = value if type(value) is str else str(value if type(value) in PLAIN else plain(value))
             parts.append(f"{len(text)}:{text}")
         parts.append(";")
     return _hash(parts)
