@@ -806,6 +806,18 @@ def test_rows_are_read_the_same_by_the_short_way(zone, visits, calls):
     )
 
 
+long_words = st.sampled_from(["u" * 200, " " + "u" * 200, "u" * 201, "\u3000u ", "u\n", " u "])
+
+
+@given(st.text(max_size=12) | words | long_words)
+def test_a_text_is_read_the_same_under_its_usual_name_as_with_care(value):
+    """Only under its first name is a short way looked for."""
+    for read in (payloads._identifier, lambda *given: payloads._short_text(*given, 200)):
+        usual, other = ({name: value} for name in ("host_id", "hostId"))
+        names = ("host_id", "hostId")
+        assert outcome(lambda: read(usual, names, "host_id")) == outcome(lambda: read(other, names, "host_id"))  # noqa: B023
+
+
 def test_what_is_remembered_of_texts_and_hours_has_an_end(monkeypatch):
     names, hours = payloads._Texts(str.strip), payloads._Hours(SHANGHAI)
     monkeypatch.setattr(payloads._Texts, "MOST", 10)
