@@ -423,11 +423,7 @@ _OF_NUMBER = {"id", "meeting_id", "meetingId"}
 
 
 def _says_nothing_more(item: Mapping[str, Any]) -> bool:
-    # Not by all() of a generator: most items say something in their first field.
-    for name, value in item.items():  # noqa: SIM110
-        if name not in _OF_NUMBER and value not in (None, "", [], {}):
-            return False
-    return True
+    return all(name in _OF_NUMBER or value in (None, "", [], {}) for name, value in item.items())
 
 
 def _meeting(item: Mapping[str, Any], shape: Shape, zone: ZoneInfo, number: str) -> MeetingRecord:
@@ -673,10 +669,6 @@ def _json_text(value: Any, depth: int = 0) -> str:
 # One field ---------------------------------------------------------------------------------------------
 
 
-# Of a hundred thousand records nearly all are in the usual spelling: each function here looks for that first, and reads
-# with care whatever is not.
-
-
 def _first(item: Mapping[str, Any], names: Iterable[str]) -> Any:
     """The first of several spellings that is there and not null."""
     for name in names:
@@ -743,6 +735,7 @@ def _text(item: Mapping[str, Any], names: Iterable[str], field: str) -> str | No
 
 
 def _short_text(item: Mapping[str, Any], names: Sequence[str], field: str, longest: int) -> str | None:
+    # Nearly always the first spelling is there, and there is nothing to mend.
     usual = item.get(names[0])
     if usual is None and len(names) == 1:
         return None
@@ -756,9 +749,6 @@ def _short_text(item: Mapping[str, Any], names: Sequence[str], field: str, longe
 
 def _identifier(item: Mapping[str, Any], names: Sequence[str], field: str) -> str:
     """A uuid or a host_id: base64 and the like, case-sensitive, never changed but for white space around it."""
-    usual = item.get(names[0])
-    if type(usual) is str and len(usual) <= LONGEST_ID and usual.isprintable():
-        return usual.strip()
     text = _short_text(item, names, field, LONGEST_ID) or ""
     # An id is not mended as other texts are: two that differ could become one.
     if _first(item, names) is not None and text != str(_first(item, names)).strip():
@@ -771,8 +761,6 @@ def _number(item: Mapping[str, Any]) -> str:
     value = _first(item, ("meeting_id", "meetingId", "id"))
     if value is None:
         return ""
-    if type(value) is str and value.isascii() and value.isdigit() and len(value) <= 20:
-        return value
     if isinstance(value, Decimal) and value.is_finite() and 0 <= value < 10**20 and value == value.to_integral_value():
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, str | int):
@@ -997,8 +985,6 @@ def _flag(value: Any, field: str) -> bool | None:
     """0/1, "0"/"1", true/false."""
     if value is None:
         return None
-    if type(value) is int and 0 <= value <= 1:
-        return value == 1
     if value is True or value is False:
         return bool(value)
     if isinstance(value, str):

@@ -98,12 +98,15 @@ def test_what_is_kept_is_what_a_rebuild_makes_whatever_came(db, settings, steps)
 
 def test_a_stretch_is_kept_of_every_third_month_and_year_that_has_a_row():
     take(on("2026-01-10", "a"), on("2026-01-11", "b"), on("2026-02-28", "c"), on("2025-12-31", "d"))
+    # More than are made at a time.
+    take(on("2026-03-15", "e"), on("2026-04-01", "f"), on("2026-05-31", "g"))
     folding.fold()
     codes = list(Stretch.objects.order_by("code").values_list("code", flat=True))
-    thirds = [120251221, 120260101, 120260111, 120260221]
-    assert codes == [*thirds, 220251201, 220260101, 220260201, 320250101, 320260101]
-    assert KeptTotals.objects.get(stretch=320260101).meetings == 3
-    assert KeptPeople.objects.get(stretch=320260101, key="anna").attended == 3
+    thirds = [120251221, 120260101, 120260111, 120260221, 120260311, 120260401, 120260521]
+    months = [220251201, 220260101, 220260201, 220260301, 220260401, 220260501]
+    assert codes == [*thirds, *months, 320250101, 320260101]
+    assert KeptTotals.objects.get(stretch=320260101).meetings == 6
+    assert KeptPeople.objects.get(stretch=320260101, key="anna").attended == 6
 
 
 @pytest.mark.parametrize(
