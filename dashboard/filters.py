@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 from django.http import QueryDict
+from django.urls import get_script_prefix, reverse
 from django.utils import timezone
 from django.utils.dates import WEEKDAYS
 from django.utils.formats import date_format
@@ -298,6 +299,16 @@ def link(path: str, chosen: Filter, **changes: Any) -> str:
     """An address with the query of a filter."""
     query = to_query(chosen, **changes)
     return f"{path}?{query}" if query else path
+
+
+def room_path(host_id: str) -> str:
+    """The address of a room's page, without a query. A page leads to a hundred rooms, and often to the same."""
+    return _room_path(host_id, get_script_prefix())
+
+
+@lru_cache(maxsize=4096)
+def _room_path(host_id: str, _prefix: str) -> str:
+    return reverse("room", args=[host_id])
 
 
 def day_links(path: str, chosen: Filter, spans: Sequence[tuple[date, date]], **changes: Any) -> list[str]:

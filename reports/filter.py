@@ -66,6 +66,10 @@ class Filter:
         """Number of local days, None where a side is open."""
         return None if self.first is None or self.last is None else (self.last - self.first).days + 1
 
+    def has_day(self, day: date) -> bool:
+        """Whether a local day is one of its days."""
+        return (self.first is None or self.first <= day) and (self.last is None or day <= self.last)
+
     @property
     def of_calls(self) -> bool:
         """Whether only some calls are meant."""

@@ -6,7 +6,7 @@ from django.db.models import F, Q, QuerySet
 
 from reports import courses
 from reports.courses import Use
-from reports.kept import running
+from reports.kept import running, running_meetings
 from reports.models import Meeting, Room
 from reports.rawrows import Moment, Raw, every, moment
 
@@ -31,13 +31,10 @@ def short_spans(begin: datetime, end: datetime, meetings: "QuerySet[Meeting] | N
 def long_spans(begin: datetime, end: datetime, now: datetime, meetings: "QuerySet[Meeting] | None" = None) -> Spans:
     """The same of what is no part of the kept spans: running meetings, until now, and those longer than a day."""
     asked = Meeting.objects.all() if meetings is None else meetings
-    still = running(asked).filter(start_time__lt=end)
+    still = running_meetings() if meetings is None else running(meetings.order_by())
+    found: Spans = [(meeting.start_time, now, meeting.room_id) for meeting in still if meeting.start_time < end]
     long = asked.filter(open_seconds__gt=LONG, start_time__lt=end, end_time__gt=begin)
-    found = [
-        (start, stop or now, room)
-        for rows in (still, long)
-        for start, stop, room in rows.order_by().values_list("start_time", "end_time", "room_id")
-    ]
+    found += long.order_by().values_list("start_time", "end_time", "room_id")
     return [span for span in found if span[0] < span[1] and begin < span[1]]
 
 
@@ -74,12 +71,15 @@ def short_uses(begin: datetime, end: datetime) -> list[Use]:
 
 def long_uses(begin: datetime, end: datetime, now: datetime) -> list[Use]:
     """What is no part of the kept courses: meetings longer than a day that hold an instant, and all running ones."""
-    still = running(Meeting.objects.all()).filter(start_time__lt=end)
+    found = [
+        Use(meeting.start_time, meeting.uuid, now, True, meeting.is_extra, meeting.room_id, meeting.pk)
+        for meeting in running_meetings()
+        if meeting.start_time < end
+    ]
     long = Meeting.objects.filter(open_seconds__gt=LONG, start_time__lt=end, end_time__gt=begin)
-    return [
-        Use(start, uuid, stop or now, stop is None, extra, room, pk)
-        for rows in (still, long)
-        for start, uuid, stop, extra, room, pk in rows.order_by().values_list(*USE)
+    return found + [
+        Use(start, uuid, stop, False, extra, room, pk)
+        for start, uuid, stop, extra, room, pk in long.order_by().values_list(*USE)
     ]
 
 

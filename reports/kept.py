@@ -163,21 +163,25 @@ def _state() -> State:
     for day, end in Touched.objects.values_list("day").annotate(end=Max("end_time")).order_by():
         reached = 0 if end is None else min(max(0, (end.astimezone(zone).date() - day).days), REACH.days)
         found.touched.update(days_between(day, day + timedelta(days=reached)))
-    # A meeting may reach into a day that has no row of its own.
+    # A meeting may reach into a day that has no row of its own. All in one statement, which Django has no way to say.
+    quote = connection.ops.quote_name
     sides = [
-        model._default_manager.filter(stretch__lt=SCALE).aggregate(first=Min("stretch"), last=Max("stretch"))
+        f"(SELECT {side}(stretch) FROM {quote(model._meta.db_table)} WHERE stretch < {SCALE})"  # noqa: S608
         for model in (KeptTotals, KeptPeak)
+        for side in (MIN, MAX)
     ]
-    days = [day_of(found) for side in sides for found in side.values() if found is not None]
+    ledger = quote(Ledger._meta.db_table)
+    rules = [f"(SELECT {name} FROM {ledger})" for name in ("time_zone", "opening_hours")]  # noqa: S608
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {', '.join([*sides, *rules])}")
+        *ends, zone_of_sums, hours_of_sums = cursor.fetchone()
+        cursor.execute(f"SELECT code FROM {quote(Stretch._meta.db_table)}")  # noqa: S608
+        found.stretches = {code for (code,) in cursor.fetchall()}
+    days = [day_of(code) for code in ends if code is not None]
     days += [min(found.touched), max(found.touched)] if found.touched else []
     if days:
         found.first, found.last = min(days), max(days)
-    found.stretches = set(Stretch.objects.values_list("code", flat=True))
-    ledger = Ledger.objects.first()
-    found.sound = ledger is not None and (ledger.time_zone, ledger.opening_hours) == (
-        settings.TIME_ZONE,
-        opening_rules(),
-    )
+    found.sound = (zone_of_sums, hours_of_sums) == (settings.TIME_ZONE, opening_rules())
     if not found.sound and (known := known_days()):
         # As after an update from an older version: nothing is kept or touched, and the rows alone tell their days.
         # The last of them may reach into a later one.
@@ -272,6 +276,12 @@ def running_ids() -> list[int]:
         "running", lambda: list(Meeting.objects.filter(end_time=None).order_by().values_list("pk", flat=True))
     )
     return ids
+
+
+def running_meetings() -> list[Meeting]:
+    """All meetings that still run, in no order."""
+    found: list[Meeting] = once("running meetings", lambda: list(running(Meeting.objects.order_by())))
+    return found
 
 
 def known_days() -> tuple[date, date] | None:

@@ -162,7 +162,7 @@ def frame(
 
 
 # What a page shows around the part that its filter changes; all else of its context is for that part alone.
-HEAD = ("room", "name", "may_rename", "here", "erase_url", "held_url")
+HEAD = ("room", "heading", "name", "may_rename", "here", "erase_url", "held_url")
 
 
 def remembered(

@@ -29,6 +29,7 @@ TABLES = ("attendees", "participants", "telephony")
 
 @require_safe
 @base.clear_filters
+@base.remembered
 def meeting(request: base.HtmxHttpRequest, pk: int) -> HttpResponse:
     """One meeting: who was in it and when, on one axis and as tables; its facts, its calls, what changed in its report.
 
@@ -52,6 +53,7 @@ def meeting(request: base.HtmxHttpRequest, pk: int) -> HttpResponse:
     cut = None if everything else MOST_ROWS
     context = {
         "meeting": found,
+        "heading": found.topic or found.meeting_id or found.uuid,
         "now": now,
         "masked": masked,
         "attendance": present,
@@ -104,7 +106,7 @@ def _orders(order: str, everything: bool, percent: int) -> list[tuple[str, str, 
 
 def _links(found: Meeting, percent: int) -> dict[str, str]:
     path, everything = reverse("meetings"), Filter()
-    room = reverse("room", args=[found.room.host_id]) if found.room else ""
+    room = filters.room_path(found.room.host_id) if found.room else ""
     return {
         "room": room,
         "room_day": filters.link(

@@ -205,7 +205,7 @@ def _room_row(line: Line, month: Month, name: str = "") -> Row:
         note = _("temporary") if line.room and line.room.temporary else ""
         if line.room:
             begin, end = coverage_strip.local_days(month.since, month.last)
-            url = filters.link(reverse("room", args=[line.host_id]), Filter(first=begin, last=end))
+            url = filters.link(filters.room_path(line.host_id), Filter(first=begin, last=end))
         elif line.host_id:
             note = _("not known here")
     return _row(Words(name, url), note, line, month, "")

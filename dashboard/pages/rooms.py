@@ -49,7 +49,7 @@ def specs() -> list[Spec]:
 
 def room_url(host_id: str, chosen: Filter, **changes: object) -> str:
     """The page of a room under the rest of a filter."""
-    return filters.link(reverse("room", args=[host_id]), chosen, rooms=(), sort="", **changes)
+    return filters.link(filters.room_path(host_id), chosen, rooms=(), sort="", **changes)
 
 
 def _most(rows: Sequence[RoomUsage], name: str) -> float:

@@ -12,6 +12,7 @@ from django.utils import timezone
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 
+from dashboard.filters import room_path
 from dashboard.templatetags import ledger
 from dashboard.templatetags.shell import escape
 from reports.models import Meeting
@@ -50,7 +51,9 @@ def _head(column: Any, prefix: str) -> str:
 @register.simple_tag
 def meeting_rows(rows: Iterable[tuple[Meeting, Any]], no_room: bool = False) -> SafeString:
     """Meetings with their figures as table rows. no_room: the room is left out."""
-    words = {"unknown": _("unknown room"), "extra": _("extra")}
+    # Once for all rows: Django's own way to the words of a state puts all its choices into words for each.
+    words = {str(state): str(state.label) for state in Meeting.State}
+    words |= {"no room": _("unknown room"), "extra": _("extra")}
     address = reverse("meeting", args=[0]).removesuffix("0/")
     return mark_safe("".join(_meeting(*row, no_room, words, address) for row in rows))  # noqa: S308
 
@@ -62,7 +65,7 @@ def _meeting(meeting: Meeting, figures: Any, no_room: bool, words: dict[str, str
     url = f"{address}{meeting.pk}/"
     held = _room(meeting, words)
     room = "" if no_room else f'<td class="text">{held}</td>'
-    state = f'<span class="badge state state-{escape(meeting.state)}">{escape(meeting.get_state_display())}</span>'
+    state = f'<span class="badge state state-{escape(meeting.state)}">{escape(words[meeting.state])}</span>'
     told = (
         ledger.minutes(meeting.duration),
         ledger.minutes(figures.open_seconds),
@@ -83,6 +86,6 @@ def _meeting(meeting: Meeting, figures: Any, no_room: bool, words: dict[str, str
 def _room(meeting: Meeting, words: dict[str, str]) -> str:
     extra = f' <span class="badge bg-orange-lt">{escape(words["extra"])}</span>' if meeting.is_extra else ""
     if meeting.room is None:
-        return f'<span class="text-secondary">{escape(words["unknown"])}</span>{extra}'
-    url = escape(reverse("room", args=[meeting.room.host_id]))
+        return f'<span class="text-secondary">{escape(words["no room"])}</span>{extra}'
+    url = escape(room_path(meeting.room.host_id))
     return f'<a href="{url}">{escape(meeting.room)}</a>{extra}'

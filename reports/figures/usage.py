@@ -1,6 +1,7 @@
 """Meetings counted and added up: totals, days, and the rows of the meetings table."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import MAXYEAR, MINYEAR, UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -138,19 +139,37 @@ def live_summaries(meetings: Sequence[Meeting], now: datetime) -> dict[int, Summ
     return {meeting.pk: live(meeting, visits.get(meeting.pk, []), now) for meeting in meetings}
 
 
-def _growing(meetings: MeetingQuerySet, now: datetime) -> Iterator[tuple[Meeting, Growth]]:
-    """What each running meeting adds to the kept sums at `now`."""
-    running = list(kept.running(meetings))
-    summaries = live_summaries(running, now)
-    for meeting in running:
-        summary = summaries[meeting.pk]
-        yield meeting, Growth(summary.open_seconds or 0, summary.used_seconds, summary.attendee_seconds)
+def _growing(chosen: Filter, now: datetime) -> list[tuple[Meeting, Growth]]:
+    """What each running meeting of a filter adds to the kept sums at `now`."""
+    if kept.serves(chosen):
+        # A page asks for several periods: what runs at all is read once.
+        running = [meeting for meeting in kept.running_meetings() if chosen.has_day(meeting.local_day)]
+        growths: dict[int, Growth] = kept.once(("growths", now), dict)
+        new = [meeting for meeting in running if meeting.pk not in growths]
+        growths |= _growths(new, now)
+        return [(meeting, growths[meeting.pk]) for meeting in running]
+    asked_for = ("growing", replace(chosen, sort="", page=1), now)
+
+    def ask() -> list[tuple[Meeting, Growth]]:
+        running = list(kept.running(Meeting.objects.matching(chosen)))
+        growths = _growths(running, now)
+        return [(meeting, growths[meeting.pk]) for meeting in running]
+
+    found: list[tuple[Meeting, Growth]] = kept.once(asked_for, ask)
+    return found
+
+
+def _growths(running: Sequence[Meeting], now: datetime) -> dict[int, Growth]:
+    return {
+        pk: Growth(summary.open_seconds or 0, summary.used_seconds, summary.attendee_seconds)
+        for pk, summary in live_summaries(running, now).items()
+    }
 
 
 def totals(chosen: Filter, now: datetime) -> Totals:
     """Everything added up over the meetings and calls of a filter; running meetings as they stand at `now`."""
     result = _totals(added.meetings(chosen, MEETING_SUMS), added.calls(chosen, CALL_SUMS))
-    for _meeting, growth in _growing(Meeting.objects.matching(chosen), now):
+    for _meeting, growth in _growing(chosen, now):
         result = result.grown(growth)
     return result
 
@@ -165,7 +184,7 @@ def _grouped(
     chosen: Filter, now: datetime, by: str, rows: Mapping[Any, added.Row], call_rows: Mapping[Any, added.Row]
 ) -> dict[Any, Totals]:
     found = {key: _totals(rows.get(key), call_rows.get(key)) for key in rows.keys() | call_rows.keys()}
-    for meeting, growth in _growing(Meeting.objects.matching(chosen), now):
+    for meeting, growth in _growing(chosen, now):
         key = getattr(meeting, by)
         # A meeting that came in between is told with the next answer.
         if key in found:
@@ -198,7 +217,7 @@ def used_by_room(chosen: Filter, now: datetime) -> dict[int, int | None]:
         for room, row in added.meetings_by_room(chosen, USED).items()
         if room and row["meetings"]
     }
-    for meeting, growth in _growing(Meeting.objects.matching(chosen), now):
+    for meeting, growth in _growing(chosen, now):
         room = meeting.room_id
         if room in found and growth.used_seconds is not None:
             found[room] = (found[room] or 0) + growth.used_seconds
