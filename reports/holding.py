@@ -32,9 +32,11 @@ def long_spans(begin: datetime, end: datetime, now: datetime, meetings: "QuerySe
     """The same of what is no part of the kept spans: running meetings, until now, and those longer than a day."""
     asked = Meeting.objects.all() if meetings is None else meetings
     still = running_meetings() if meetings is None else running(meetings.order_by())
-    found: Spans = [(meeting.start_time, now, meeting.room_id) for meeting in still if meeting.start_time < end]
-    long = asked.filter(open_seconds__gt=LONG, start_time__lt=end, end_time__gt=begin)
-    found += long.order_by().values_list("start_time", "end_time", "room_id")
+    long = asked.filter(open_seconds__gt=LONG, start_time__lt=end, end_time__gt=begin).order_by()
+    found: Spans = [
+        *((meeting.start_time, now, meeting.room_id) for meeting in still if meeting.start_time < end),
+        *((start, stop or now, room) for start, stop, room in long.values_list("start_time", "end_time", "room_id")),
+    ]
     return [span for span in found if span[0] < span[1] and begin < span[1]]
 
 
@@ -78,7 +80,7 @@ def long_uses(begin: datetime, end: datetime, now: datetime) -> list[Use]:
     ]
     long = Meeting.objects.filter(open_seconds__gt=LONG, start_time__lt=end, end_time__gt=begin)
     return found + [
-        Use(start, uuid, stop, False, extra, room, pk)
+        Use(start, uuid, stop or now, False, extra, room, pk)
         for start, uuid, stop, extra, room, pk in long.order_by().values_list(*USE)
     ]
 

@@ -6,12 +6,12 @@ is asked for as `Instant("column")`, in whole microseconds since 1970, or as `Mo
 makes one.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from itertools import groupby, islice
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.core.exceptions import EmptyResultSet
 from django.db import connection, transaction
@@ -102,23 +102,36 @@ def every(rows: Rows) -> list[Raw]:
         return list(cursor.fetchall())
 
 
-def converted(rows: Rows) -> Iterator[Raw]:
-    """The rows that a query set made by `values_list` gives, for many rows of many sums.
+Converters = Mapping[int, tuple[Sequence[Callable[..., Any]], Any]]
+
+
+class Statement(NamedTuple):
+    """A statement, and how what the driver gives becomes values: by place, Django's converters and the expression."""
+
+    text: str
+    parameters: Sequence[Any]
+    converters: Converters
+
+
+def statement(rows: Rows) -> Statement:
+    """What a query set made by `values_list` asks. Errors: EmptyResultSet where no row can be such."""
+    compiler = rows.query.get_compiler(connection=connection)
+    text, parameters = compiler.as_sql()
+    return Statement(text, parameters, compiler.get_converters([found for found, _text, _alias in compiler.select]))
+
+
+def converted(asked: Statement) -> Iterator[Raw]:
+    """The rows of a statement, as Django gives them, for many rows of many sums.
 
     Django makes a whole number of each whole number: where the driver gives them as such, that is left out, and columns
     that are to be converted are so one by one, not row by row.
     """
-    compiler = rows.query.get_compiler(connection=connection)
-    try:
-        statement, parameters = compiler.as_sql()
-    except EmptyResultSet:
-        return iter(())
     with connection.cursor() as cursor:
-        cursor.execute(statement, parameters)
+        cursor.execute(asked.text, asked.parameters)
         raw = cursor.fetchall()
     columns: list[Sequence[Any]] = list(zip(*raw, strict=True))
     # Without a row there are no columns either.
-    for place, (converters, expression) in compiler.get_converters(_selected(compiler)).items() if raw else ():
+    for place, (converters, expression) in asked.converters.items() if raw else ():
         kind = expression.output_field
         # SQLite's sums and counts of whole numbers are whole; PostgreSQL's sums are numerics. Money is no number.
         if connection.vendor == "sqlite" and isinstance(kind, IntegerField) and not kind.get_db_converters(connection):
@@ -128,10 +141,6 @@ def converted(rows: Rows) -> Iterator[Raw]:
             column = [convert(value, expression, connection) for value in column]
         columns[place] = column
     return zip(*columns, strict=True)
-
-
-def _selected(compiler: "SQLCompiler") -> list[Any]:
-    return [expression for expression, _sql, _alias in compiler.select or ()]
 
 
 @contextmanager

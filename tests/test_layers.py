@@ -33,6 +33,7 @@ LAYERS = [
         "reports.checks",
         "reports.schedule",
     ],
+    ["reports.summing"],
     ["reports.kept"],
     ["reports.holding"],
     ["reports.fresh"],

@@ -9,13 +9,14 @@ from typing import Any
 
 from django.db.models import Count, F, Max, Q, QuerySet
 
-from reports import kept
-from reports.figures.groups import Kind, Sums, asked, by_key, gathered, marked, merge, plain, together
+from reports import kept, summing
+from reports.figures.groups import Kind, asked, by_key, gathered, merge, together
 from reports.filter import Filter
 from reports.kept import Row
 from reports.keptmodels import KeptCalls, KeptEnds, KeptPeople, KeptRooms, KeptSeries, KeptTotals
 from reports.models import Meeting, Participant, TelephonyUsage
 from reports.querysets import MeetingQuerySet, TelephonyUsageQuerySet
+from reports.summing import Sums
 from reports.sums import (
     ATTENDEE_SUMS,
     CALL_KEYS,
@@ -146,8 +147,8 @@ def calls_by_month(chosen: Filter, by: str, sums: Sums) -> dict[tuple[date, str]
 
     def ask(part: Filter) -> Iterable[tuple[Any, Row]]:
         column = {"phone": "phone_number"}.get(by, by)
-        for row in _calls(part).values("local_day", column).annotate(**marked(sums)):
-            yield (row["local_day"].replace(day=1), row[column]), plain(row, sums)
+        for day, key, *values in summing.groups(_calls(part), ["local_day", column], sums):
+            yield (day.replace(day=1), key), dict(zip(sums, values, strict=True))
 
     def ask_merged(part: Filter) -> Iterable[tuple[Any, Row]]:
         return merge({}, ask(part)).items()

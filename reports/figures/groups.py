@@ -15,33 +15,23 @@ from django.core.exceptions import EmptyResultSet
 from django.db import connection, models
 from django.db.models import QuerySet
 
-from reports import kept, rawrows
+from reports import kept, summing
 from reports.clockwork import days_between
 from reports.filter import Filter
 from reports.kept import Row
-
-Sums = Mapping[str, Any]
-
-
-def marked(sums: Sums) -> dict[str, Any]:
-    """The sums under names that no column has."""
-    return {f"sum_{name}": expression for name, expression in sums.items()}
-
-
-def plain(row: Row, sums: Sums) -> Row:
-    return {name: row[f"sum_{name}"] for name in sums}
+from reports.summing import Sums
 
 
 def asked(rows: "QuerySet[Any, Any]", by: Any, sums: Sums) -> Iterable[tuple[Any, Row]]:
     """(key, sums) of the groups of some rows. by: a column or an expression."""
-    grouped = rows.values(key_=by).annotate(**marked(sums))
-    for key, *values in rawrows.converted(grouped.values_list("key_", *marked(sums))):
+    for key, *values in summing.groups(rows, [by], sums):
         yield key, dict(zip(sums, values, strict=True))
 
 
 def together(rows: "QuerySet[Any, Any]", key: Any, sums: Sums) -> Iterable[tuple[Any, Row]]:
-    """The same of all rows as one group."""
-    yield key, plain(rows.aggregate(**marked(sums)), sums)
+    """The same of all rows as one group; none where there is no row."""
+    for _all, row in asked(rows, summing.ALL, sums):
+        yield key, row
 
 
 def merge(into: dict[Any, Row], pairs: Iterable[tuple[Any, Row]]) -> dict[Any, Row]:
@@ -202,10 +192,9 @@ class Kind:
             rows = self.rows(chosen)
         if keys is not None:
             rows = rows.alias(told_by=self.by).filter(told_by__in=keys)
-        grouped = rows.values(key_=self.by).annotate(**marked(sums))
         with contextlib.suppress(EmptyResultSet):
-            query = grouped.values_list("key_", *marked(sums)).query
-            parts.append(query.get_compiler(connection=connection).as_sql())
+            statement = summing.grouped(rows, [self.by], sums)
+            parts.append((statement.text, statement.parameters))
         return parts
 
 
