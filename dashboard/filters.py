@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from functools import lru_cache
 from typing import Any
@@ -299,6 +299,15 @@ def link(path: str, chosen: Filter, **changes: Any) -> str:
     """An address with the query of a filter."""
     query = to_query(chosen, **changes)
     return f"{path}?{query}" if query else path
+
+
+def room_links(path: str, chosen: Filter, **changes: Any) -> Callable[[str], str]:
+    """`link` narrowed to one room, by its host_id: what the addresses of all rooms have in common is written once."""
+    texts = list(_written(replace(chosen, **{"page": 1, **changes})))
+    place = _PLACES["rooms"]
+    before = "".join(f"{text}&" for text in texts[:place] if text)
+    after = "".join(f"&{text}" for text in texts[place + 1 :] if text)
+    return lambda host_id: f"{path}?{before}{_part(place, (host_id,))}{after}"
 
 
 def room_path(host_id: str) -> str:

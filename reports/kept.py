@@ -21,7 +21,7 @@ from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.db import connection, models
-from django.db.models import Max, Min, QuerySet
+from django.db.models import Max, QuerySet
 
 from reports.clockwork import DAY, days_between, opening_rules
 from reports.fields import MoneyField, tidy
@@ -291,13 +291,18 @@ def known_days() -> tuple[date, date] | None:
 
 
 def _known_days() -> tuple[date, date] | None:
-    days: list[date] = []
-    for model in (Meeting, TelephonyUsage):
-        rows = model._default_manager.all()
-        # One side at a time: asked for both at once, SQLite reads the whole index.
-        for side in (Min("local_day"), Max("local_day")):
-            if (day := rows.aggregate(day=side)["day"]) is not None:
-                days.append(day)
+    quote = connection.ops.quote_name
+    # One side at a time: asked for both at once, SQLite reads the whole index.
+    sides = [
+        f"(SELECT {side}(local_day) FROM {quote(model._meta.db_table)})"  # noqa: S608
+        for model in (Meeting, TelephonyUsage)
+        for side in (MIN, MAX)
+    ]
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {', '.join(sides)}")
+        found = cursor.fetchone()
+    [ends] = told(Meeting, ["local_day"] * len(sides), [found])
+    days = [day for day in ends if day is not None]
     return (min(days), max(days)) if days else None
 
 

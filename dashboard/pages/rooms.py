@@ -94,23 +94,27 @@ def table_of(
         "empty_meetings": {"state": "empty"},
         "solo_meetings": {"state": "solo"},
     }
+    query = filters.link("", chosen, rooms=(), sort="")  # of a room's own page
+    plain: dict[str, Any] = {"sort": "", "compare": False}
+    of_meetings = {name: filters.room_links(meetings, chosen, **plain, **only) for name, only in narrowed.items()}
+    of_calls = filters.room_links(telephony, chosen, **plain)
 
     def cell(one: RoomUsage, name: str, sums: dict[str, str]) -> Cell:
         if name == "room":
             if one.room is None:
                 return Cell(_("unknown room"))
             note = _("temporary") if one.room.temporary else ""
-            return Cell(str(one.room), room_url(one.host_id, chosen), note=note)
+            return Cell(str(one.room), f"{filters.room_path(one.host_id)}{query}", note=note)
         if name == "capacity":
             return Cell(ledger.count(one.capacity))
         if name == "utilisation_percent":
             return Cell(ledger.tenths_percent(one.utilisation), bar=tables.bar(one.utilisation, 1))
         text = sums[name]
         url = ""
-        if one.room and name in narrowed and text not in {"0", ledger.UNKNOWN}:
-            url = filters.link(meetings, chosen, rooms=(one.host_id,), sort="", compare=False, **narrowed[name])
+        if one.room and name in of_meetings and text not in {"0", ledger.UNKNOWN}:
+            url = of_meetings[name](one.host_id)
         if one.room and name == "calls" and one.totals.calls:
-            url = filters.link(telephony, chosen, rooms=(one.host_id,), sort="", compare=False)
+            url = of_calls(one.host_id)
         value = getattr(one.totals, bars[name]) if name in bars else None
         return Cell(text, url, tables.bar(value, longest[bars[name]]) if name in bars else "")
 

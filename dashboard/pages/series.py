@@ -174,7 +174,7 @@ def member_row(member: Member, shown: Sequence[figures.Held], chosen: Filter, as
         figures=[
             Cell(shown_name(member.name), person_url(member.key, replace(chosen, name=None), q=asked.q, compare=False)),
             *(
-                replace(cell, numeric=True)
+                cell._replace(numeric=True)
                 for cell in (
                     Cell(ledger.count(member.attended), attended),
                     Cell(ledger.count(member.present)),

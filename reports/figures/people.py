@@ -54,6 +54,8 @@ def attended(chosen: Filter, now: datetime, *, running: bool = False) -> Iterato
     When they left is not compared with the others' leaves. Memory does not grow with their number.
     running: of running meetings alone.
     """
+    if running and not kept.running_ids():
+        return
     rows = _meetings(chosen)
     yield from _attended(kept.running(rows) if running else rows, chosen, now)
 

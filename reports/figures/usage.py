@@ -141,6 +141,8 @@ def live_summaries(meetings: Sequence[Meeting], now: datetime) -> dict[int, Summ
 
 def _growing(chosen: Filter, now: datetime) -> list[tuple[Meeting, Growth]]:
     """What each running meeting of a filter adds to the kept sums at `now`."""
+    if not kept.running_ids():
+        return []
     if kept.serves(chosen):
         # A page asks for several periods: what runs at all is read once.
         running = [meeting for meeting in kept.running_meetings() if chosen.has_day(meeting.local_day)]

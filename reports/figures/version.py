@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 from django.db import connection
 from django.db.models import Q
 
-from reports import kept
+from reports import kept, rawrows
 from reports.keptmodels import Touched
 from reports.models import Ledger, Licence, Pull, PulledDay, Room
 
@@ -43,10 +43,8 @@ def version() -> Version:
         )
         days = cursor.fetchone()
     # A temporary room comes with its meeting and has no name at the provider: but for a name of ours, it touches a day.
-    rooms = tuple(
-        Room.objects.filter(Q(temporary=False) | ~Q(label=""))
-        .order_by()
-        .values_list(*(field.attname for field in Room._meta.concrete_fields))
-    )
-    rented = tuple(Licence.objects.order_by().values_list("pk", "last_seen_at", "pay_type", "expire_date"))
+    named = Room.objects.filter(Q(temporary=False) | ~Q(label="")).order_by()
+    rooms = tuple(rawrows.every(named.values_list(*(field.attname for field in Room._meta.concrete_fields))))
+    licences = Licence.objects.order_by()
+    rented = tuple(rawrows.every(licences.values_list("pk", "last_seen_at", "pay_type", "expire_date")))
     return Version((folds or 0, touched, *days), hash((rooms, rented)), bool(kept.running_ids()), bool(pulling))

@@ -1,5 +1,6 @@
 """The address bar and the Filter: each says the other exactly, and a wrong value is named."""
 
+from dataclasses import replace
 from datetime import date, datetime
 
 import pytest
@@ -108,6 +109,19 @@ def test_every_filter_survives_the_address_bar(span, call, **parts):
     kind, country, phone = call
     chosen = Filter(first=first, last=last, period=preset, type=kind, country=country, phone=phone, **parts)
     assert parse(filters.to_query(chosen)) == chosen
+
+
+@given(
+    span=st.sampled_from(["", "from=2026-03-01&to=2026-03-02", "period=all", "period=90d"]),
+    rest=st.sampled_from(["", "&q=周例&state=empty", "&extra=1&sort=topic&page=4&compare=1", "&topic=%20&present=80"]),
+    rooms=st.lists(texts.filter(bool), max_size=2, unique=True).map(tuple),
+    room=texts.filter(bool),
+    changes=st.sampled_from([{}, {"sort": "", "compare": False}, {"extra": False}, {"state": "solo"}]),
+)
+def test_an_address_narrowed_to_a_room_is_that_of_any_other_change(span, rest, rooms, room, changes):
+    chosen = replace(parse(span + rest), rooms=rooms)
+    narrowed = filters.room_links("/meetings/", chosen, **changes)
+    assert narrowed(room) == filters.link("/meetings/", chosen, rooms=(room,), **changes)
 
 
 def test_a_change_leads_to_the_first_page_and_keeps_the_rest():

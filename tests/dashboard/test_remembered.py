@@ -14,7 +14,7 @@ from django.test import Client
 from dashboard import remembered
 from dashboard.models import SavedView
 from dashboard.remembered import Made, Shelf, shelf
-from reports import folding
+from reports import folding, privacy
 from reports.figures.version import Version
 from reports.models import Licence, Meeting, Pull, PulledDay, Room
 from tests.support import meeting, take, visit
@@ -69,7 +69,11 @@ def plain(client: Client, address: str) -> str:
 
 
 def every(client: Client) -> dict[str, str]:
-    return {f"{path}?{query}": plain(client, f"{path}?{query}") for path in PATHS for query in FILTERS}
+    paths = [
+        *PATHS,
+        *(f"/meetings/{pk}/" for pk in Meeting.objects.filter(uuid__in=("u3", "u4")).values_list("pk", flat=True)),
+    ]
+    return {f"{path}?{query}": plain(client, f"{path}?{query}") for path in paths for query in FILTERS}
 
 
 def a_day_is_pulled_whole() -> None:
@@ -122,6 +126,41 @@ def test_a_page_shows_whatever_has_changed(ledger, admin, change):
     after = every(admin)
     shelf.clear()
     assert after == every(admin)
+    assert after != before
+
+
+def pruned(settings: Any) -> None:
+    settings.RETENTION_NAMES_DAYS = 1
+    assert privacy.prune(NOW)
+
+
+OF_A_MEETING = {
+    "a name is erased": lambda _settings: privacy.erase("Anna", NOW, fold_days=False),
+    "a name is erased that a former report alone has": lambda _settings: privacy.erase("Cy", NOW, fold_days=False),
+    "names are removed for their age": pruned,
+    "another one of its number comes": lambda _settings: take(record(5, uuid="another")),
+    "one beside it in its room goes": lambda _settings: Meeting.objects.get(uuid="beside").delete(),
+    "its room is renamed": lambda _settings: Room.objects.filter(host_id="H1").update(label="小会议室"),
+    "it is reported anew": lambda _settings: take(record(3, duration=30, participants=None)),
+}
+
+
+@pytest.mark.parametrize("change", OF_A_MEETING)
+def test_the_page_of_a_meeting_shows_whatever_has_changed(ledger, admin, settings, change):
+    day = (NOW - timedelta(days=3)).date().isoformat()
+    take(
+        record(3, participants=[visit("Cy", "10:00:00", None, day), visit("Anna", "10:00:00", None, day)]),
+        record(3, uuid="beside", start_time=f"{day} 08:00:00", end_time=f"{day} 09:00:00", meeting_id="157000001"),
+    )
+    take(record(3))
+    folding.fold()
+    address = f"/meetings/{Meeting.objects.get(uuid='u3').pk}/"
+    before = plain(admin, address)
+    assert all(told in before for told in ("Cy", "Anna", "beside"))
+    OF_A_MEETING[change](settings)
+    after = plain(admin, address)
+    shelf.clear()
+    assert after == plain(admin, address)
     assert after != before
 
 
