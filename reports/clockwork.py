@@ -6,6 +6,7 @@ Pure functions of rows, for sums asked straight from the meetings and for those 
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from operator import itemgetter
 from zoneinfo import ZoneInfo
 
@@ -18,7 +19,12 @@ DAY = timedelta(days=1)
 
 def midnight(day: date, zone: ZoneInfo | None = None) -> datetime:
     """The moment a local day begins, in UTC."""
-    return datetime(day.year, day.month, day.day, tzinfo=zone or ZoneInfo(settings.TIME_ZONE)).astimezone(UTC)
+    return _midnight(day, zone or ZoneInfo(settings.TIME_ZONE))
+
+
+@lru_cache(maxsize=4096)  # a page over years asks for each of their days some times
+def _midnight(day: date, zone: ZoneInfo) -> datetime:
+    return datetime(day.year, day.month, day.day, tzinfo=zone).astimezone(UTC)
 
 
 def days_between(first: date, last: date) -> list[date]:
@@ -45,12 +51,16 @@ def opening(first: date, last: date) -> list[intervals.Moments]:
         hours = settings.OPENING_HOURS[day.weekday()]
         if hours is None:
             continue
-        opens, closes = hours
-        begin = datetime.combine(day, opens, zone)
-        end = midnight(day + DAY, zone) if closes == time.max else datetime.combine(day, closes, zone)
-        # In UTC: a difference of two moments of one zone ignores that its clock may have been set.
-        found.append((begin.astimezone(UTC), end.astimezone(UTC)))
+        found.append(_opening_of(day, *hours, zone))
     return found
+
+
+@lru_cache(maxsize=4096)
+def _opening_of(day: date, opens: time, closes: time, zone: ZoneInfo) -> intervals.Moments:
+    begin = datetime.combine(day, opens, zone)
+    end = midnight(day + DAY, zone) if closes == time.max else datetime.combine(day, closes, zone)
+    # In UTC: a difference of two moments of one zone ignores that its clock may have been set.
+    return begin.astimezone(UTC), end.astimezone(UTC)
 
 
 def opening_rules() -> str:

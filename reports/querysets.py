@@ -183,7 +183,12 @@ def clock_hour(hour: datetime) -> tuple[datetime, datetime]:
 
     In: the full hour as the local clock shows it, without a zone. Out: aware UTC moments.
     """
-    local = hour.replace(tzinfo=ZoneInfo(settings.TIME_ZONE))
+    return _clock_hour(hour, ZoneInfo(settings.TIME_ZONE))
+
+
+@lru_cache(maxsize=4096)  # a page looks at hundreds of them, and the next one at the same
+def _clock_hour(hour: datetime, zone: ZoneInfo) -> tuple[datetime, datetime]:
+    local = hour.replace(tzinfo=zone)
     first, second = (local.replace(fold=fold).astimezone(UTC) for fold in (0, 1))
     return first, (first if second < first else second + timedelta(hours=1))
 

@@ -73,3 +73,17 @@ def groups(rows: "QuerySet[Any, Any]", keys: Sequence[Any], sums: Sums) -> Itera
         return converted(grouped(rows, keys, sums))
     except EmptyResultSet:
         return iter(())
+
+
+def first_groups(rows: "QuerySet[Any, Any]", key: str, sums: Sums, by: str, most: int) -> list[Raw]:
+    """Of `groups` by one column the first so many by one of the sums, which is known of each: the largest first.
+
+    Of equals the one with the larger key is before the other.
+    """
+    try:
+        asked = grouped(rows, [key], sums)
+    except EmptyResultSet:
+        return []
+    place = 2 + [*sums].index(by)
+    text = f"{asked.text} ORDER BY {place} DESC, 1 DESC LIMIT %s"
+    return list(converted(asked._replace(text=text, parameters=[*asked.parameters, most])))

@@ -13,12 +13,13 @@ from zoneinfo import ZoneInfo
 from django.conf import settings
 from django.db.models import Q
 
-from reports import clockwork, holding, intervals, kept
+from reports import clockwork, holding, intervals, kept, rawrows
 from reports.clockwork import days_between, midnight, opening, runs
 from reports.figures.period import bounds, span, today
 from reports.filter import Filter
 from reports.keptmodels import KeptHours, KeptOpening, KeptPeak
 from reports.models import Meeting
+from reports.rawrows import Moment, moment
 from reports.sums import UNKNOWN_ROOM
 
 CHUNK = 5000
@@ -175,8 +176,9 @@ def hours(chosen: Filter, now: datetime) -> list[Hour]:
             opened[row["week_hour"]] += row["open_seconds"]
         ended = cover.unkept(chosen)
     for part in ended:
-        rows = Meeting.objects.matching(part).filter(end_time__isnull=False).order_by().values_list(*columns)
-        more, longer = clockwork.week_hours(rows.iterator(chunk_size=CHUNK), zone)
+        rows = Meeting.objects.matching(part).filter(end_time__isnull=False).order_by()
+        raw = rawrows.stream(rows.values_list(Moment("start_time"), Moment("end_time"), "week_hour"))
+        more, longer = clockwork.week_hours(((moment(start), moment(end), hour) for start, end, hour in raw), zone)
         began = [one + other for one, other in zip(began, more, strict=True)]
         opened = [one + other for one, other in zip(opened, longer, strict=True)]
     return [Hour(place // 24 + 1, place % 24, began[place], opened[place]) for place in range(168)]

@@ -10,9 +10,9 @@ from datetime import date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any, NamedTuple
 
-from django.db.models import F, Q, QuerySet
+from django.db.models import F, Q
 
-from reports import kept, rawrows
+from reports import kept, rawrows, summing
 from reports.figures import added
 from reports.figures.groups import Order
 from reports.figures.period import span
@@ -231,11 +231,17 @@ FEW_CALLS = 3000  # are added up by meeting in no time
 def dearest_meetings(chosen: Filter, most: int) -> list[tuple[Meeting, Calls]]:
     """The meetings whose calls of the period cost most."""
     calls: TelephonyUsageQuerySet = TelephonyUsage.objects.matching(chosen).order_by()
-    rows = calls.filter(total__gt=0).values("meeting").annotate(**CALL_SUMS).order_by(F("cost").desc(), "-meeting")
+    rows = calls.filter(total__gt=0)
     many = kept.serves(chosen) and total(chosen).calls > FEW_CALLS
-    found: list[Any] = _dearest(rows, most) if many and not _any_credit() else list(rows[:most])
-    meetings = Meeting.objects.select_related("room").in_bulk([row["meeting"] for row in found])
-    return [(meetings[row["meeting"]], _calls(row)) for row in found if row["meeting"] in meetings]
+    found = _dearest(rows, most) if many and not _any_credit() else _dearest_among(rows, most)
+    meetings = Meeting.objects.select_related("room").in_bulk([pk for pk, _row in found])
+    return [(meetings[pk], _calls(row)) for pk, row in found if pk in meetings]
+
+
+def _dearest_among(rows: "TelephonyUsageQuerySet", most: int) -> list[tuple[int, added.Row]]:
+    """The dearest meetings of some priced calls, by their ids, with CALL_SUMS of these."""
+    found = summing.first_groups(rows, "meeting_id", CALL_SUMS, "cost", most)
+    return [(pk, dict(zip(CALL_SUMS, values, strict=True))) for pk, *values in found]
 
 
 def _any_credit() -> bool:
@@ -243,22 +249,22 @@ def _any_credit() -> bool:
     return TelephonyUsage.objects.filter(total__isnull=False, total__lt=0).exists()
 
 
-def _dearest(rows: "QuerySet[TelephonyUsage, Any]", most: int) -> list[Any]:
-    """The first of some sums of calls by meeting, in their order, out of the meetings by what all their calls cost.
+def _dearest(rows: "TelephonyUsageQuerySet", most: int) -> list[tuple[int, added.Row]]:
+    """What `_dearest_among` gives, out of the meetings by what all their calls cost.
 
     In the period a meeting's calls cost at most that, as long as no price is below zero: once as many as are wanted
     cost more than the next meeting altogether, none that follows is among them.
     """
     ways = Meeting.objects.filter(call_cost__gt=0).order_by("-call_cost", "-pk")
-    found: list[Any] = []
+    found: list[tuple[int, added.Row]] = []
     rest, size = ways, most
     # Raw: of hundreds of meetings the last one's cost alone is looked at.
     while part := rawrows.every(rest.values_list("pk", "call_cost")[:size]):
-        found += rows.filter(meeting__in=[pk for pk, _cost in part])[:most]
-        found.sort(key=lambda row: (row["cost"], row["meeting"]), reverse=True)
+        found += _dearest_among(rows.filter(meeting__in=[pk for pk, _cost in part]), most)
+        found.sort(key=lambda one: (one[1]["cost"], one[0]), reverse=True)
         pk, raw = part[-1]
         [[cost]] = kept.told(Meeting, ["call_cost"], [[raw]])
-        if len(found) >= most and found[most - 1]["cost"] > cost:
+        if len(found) >= most and found[most - 1][1]["cost"] > cost:
             break
         # From where it stands, not from how many there were: what is pulled meanwhile would move a meeting into two.
         rest, size = ways.filter(Q(call_cost__lt=cost) | Q(pk__lt=pk), call_cost__lte=cost), NEAR
