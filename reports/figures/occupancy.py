@@ -22,8 +22,6 @@ from reports.models import Meeting
 from reports.rawrows import Moment, moment
 from reports.sums import UNKNOWN_ROOM
 
-CHUNK = 5000
-
 
 class Occupied(NamedTuple):
     """The occupied span of one meeting. room: the id of its row, None where the room is unknown."""

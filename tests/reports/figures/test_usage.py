@@ -5,10 +5,12 @@ from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reports import exports
+from reports import exports, kept
 from reports.figures import usage
 from reports.figures.usage import Totals
 from reports.filter import Filter
@@ -179,6 +181,22 @@ def test_a_running_meeting_counts_until_now_beside_ended_ones():
     )
     totals = usage.totals(Filter(first=date(2026, 3, 10)), NOW)
     assert (totals.open_seconds, totals.used_seconds, totals.attendee_seconds) == (3600, 1200, 1500)
+
+
+def test_what_runs_is_read_once_an_answer_and_counts_in_its_own_days():
+    begun = {"a": date(2026, 3, 8), "b": date(2026, 3, 9), "c": date(2026, 3, 10)}
+    for uuid, day in begun.items():
+        stays = [visit("A", "10:00:00", None, f"{day}")]
+        take(meeting(uuid=uuid, start_time=f"{day} 10:00:00", end_time=None, participants=stays))
+    spans = [(None, None), (MARCH_9, None), (None, MARCH_9), (MARCH_9, MARCH_9), (date(2026, 3, 11), None)]
+    chosen = [Filter(first=first, last=last, rooms=rooms) for first, last in spans for rooms in ((), ("HOST-1",))]
+    apart = [(usage.totals(one, NOW), usage.by_room(one, NOW)) for one in chosen]
+    assert [totals.running for totals, _by_room in apart] == [3, 3, 2, 2, 2, 2, 1, 1, 0, 0]
+    with kept.steady(), CaptureQueriesContext(connection) as queries:
+        assert [(usage.totals(one, NOW), usage.by_room(one, NOW)) for one in chosen] == apart
+    of_visits = [query for query in queries if 'FROM "reports_participant"' in query["sql"]]
+    # For all periods together, and for each that is narrowed to a room.
+    assert len(of_visits) == 1 + 4
 
 
 def test_a_late_call_counts_on_its_own_day_and_in_no_other():
