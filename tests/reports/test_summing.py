@@ -85,3 +85,15 @@ def test_where_no_row_is_or_can_be_there_is_no_group() -> None:
     for rows in (Meeting.objects.filter(pk=-1), Meeting.objects.none()):
         for key in ("local_day", summing.ALL):
             assert list(summing.groups(rows.order_by(), [key], MEETING_SUMS)) == []
+
+
+def test_the_first_groups_are_the_largest_and_of_equals_those_with_the_larger_key() -> None:
+    bills = {"e": 0.6, "f": 2, "g": 0.6, "h": 0.5}
+    for uuid, total in bills.items():
+        take(meeting(uuid=uuid, telephony_usage=[call("", "10:20:00", "10:30:00", 10, total)]))
+    rows = TelephonyUsage.objects.filter(meeting__uuid__in=bills).order_by()
+    uuids = dict(Meeting.objects.values_list("pk", "uuid"))
+    for most in range(5):
+        first = summing.first_groups(rows, "meeting_id", CALL_SUMS, "cost", most)
+        assert [uuids[pk] for pk, *_sums in first] == ["f", "g", "e", "h"][:most]
+    assert summing.first_groups(rows.none(), "meeting_id", CALL_SUMS, "cost", 3) == []
