@@ -118,6 +118,23 @@ CALL_KEYS = {
 }
 
 
+# Texts -----------------------------------------------------------------------------------------------------
+
+
+class Lines(Aggregate):
+    """Some texts, none of which has a line break, as the lines of one, in no order; NULL of no text."""
+
+    function = "STRING_AGG"
+    name = "Lines"
+    output_field = TextField()
+
+    def __init__(self, text: Any, **extra: Any) -> None:
+        super().__init__(text, Value("\n"), **extra)
+
+    def as_sqlite(self, compiler: Any, connection: Any, **extra: Any) -> Any:
+        return super().as_sql(compiler, connection, function="GROUP_CONCAT", **extra)
+
+
 # The newest of some texts ---------------------------------------------------------------------------------
 
 

@@ -3,15 +3,15 @@
 A display name is what somebody typed when they joined: nothing here is called a person's identity.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import islice
 from typing import Any, NamedTuple
 
-from django.core.exceptions import EmptyResultSet
 from django.db import connection
-from django.db.models import Count, F, Q, QuerySet
+from django.db.models import F, Q, QuerySet
 
 from reports import kept, rawrows
 from reports.figures import added
@@ -21,7 +21,7 @@ from reports.figures.people import presences_in
 from reports.filter import Filter
 from reports.models import Meeting, Participant
 from reports.querysets import MeetingQuerySet, of_topic
-from reports.sums import NEWEST_MOMENT, SERIES_SUMS, FoldedTopic, newest
+from reports.sums import NEWEST_MOMENT, SERIES_SUMS, FoldedTopic, Lines, newest
 from reports.text import REMOVED, name_key
 
 CHUNK = 500
@@ -274,24 +274,14 @@ def _of(series: Series, held: list[Held], chosen: Filter) -> Attendance:
     return Attendance(series, held, known, removed.attended if removed else 0)
 
 
-@dataclass(slots=True)
-class _Seen:
-    """One name in one series: meetings it was seen in, those of them that were used, those it was present at."""
-
-    attended: int = 0
-    used: int = 0
-    present: int = 0
-
-
-class _Alike(NamedTuple):
-    """Names in one series of which the same is known: how many, whether they were seen in a meeting that was used, at
-    how many of them each was present, and how many meetings they were seen in, all together.
+class _Seen(NamedTuple):
+    """The names seen in the meetings of a series, as often as each was: present, absent by the rule, or in a meeting
+    that nobody used.
     """
 
-    names: int
-    used: bool
-    present: int
-    attended: int
+    present: Counter[str]
+    absent: Counter[str]
+    unused: Counter[str]
 
 
 def briefs(series: Iterable[Series], chosen: Filter, now: datetime) -> Iterator[Brief]:
@@ -302,96 +292,58 @@ def briefs(series: Iterable[Series], chosen: Filter, now: datetime) -> Iterator[
         for held in _held(kept.running(_meetings(part, chosen)), chosen, now):
             topic, _break, number = held.meeting.search.partition("\n")
             running.setdefault(number if chosen.by == "number" else topic, []).append(held)
-        # Who is in a meeting that runs may have been in one that ended: only there have names to be told apart.
-        known = _alike([one for one in part if one.key not in running], chosen)
-        known |= _by_name([one for one in part if one.key in running], running, chosen)
+        seen = _ended(part, chosen)
+        for key, meetings in running.items():
+            present, absent, unused = seen.setdefault(key, _Seen(Counter(), Counter(), Counter()))
+            for held in meetings:
+                for name, presence in (held.present or {}).items():
+                    is_present = presence.is_present(chosen.present)
+                    how = unused if is_present is None else present if is_present else absent
+                    how[name_key(name)] += 1
         for one in part:
-            yield _brief(one, *known.get(one.key, ([], 0)))
+            yield _brief(one, seen.get(one.key))
 
 
-# Of a series by its key: its names, and meetings in which names were removed.
-Known = dict[str, tuple[list[_Alike], int]]
-
-
-def _alike(series: list[Series], chosen: Filter) -> Known:
-    """Of series without a running meeting: added up by the database, of thousands of names some numbers."""
-    found: Known = {}
-    if not series:
-        return found
-    try:
-        statement, parameters = _ended(series, chosen).query.get_compiler(connection=connection).as_sql()
-    except EmptyResultSet:
-        return found
-    with connection.cursor() as cursor:
-        # Every value is bound.
-        cursor.execute(
-            "SELECT key_, name_key = %s, used_ > 0, present_, COUNT(*), SUM(attended) "  # noqa: S608
-            f"FROM ({statement}) AS seen GROUP BY 1, 2, 3, 4",
-            [REMOVED, *parameters],
-        )
-        for key, is_removed, used, present, names, attended in cursor.fetchall():
-            alike, removed = found.get(key, ([], 0))
-            if is_removed:
-                removed += int(attended)
-            else:
-                alike.append(_Alike(names, bool(used), present, int(attended)))
-            found[key] = alike, removed
-    return found
-
-
-def _by_name(series: list[Series], running: Mapping[str, list[Held]], chosen: Filter) -> Known:
-    """Of series with running meetings, which have some of the names."""
-    if not series:
-        return {}
-    seen: dict[str, dict[str, _Seen]] = {one.key: {} for one in series}
-    for key, name, attended, used, present in rawrows.every(_ended(series, chosen)):
-        if key in seen:
-            seen[key][name] = _Seen(attended, used, present)
-    for key, names in seen.items():
-        for held in running[key]:
-            for name, presence in (held.present or {}).items():
-                one = names.setdefault(name_key(name), _Seen())
-                is_present = presence.is_present(chosen.present)
-                one.attended += 1
-                one.used += is_present is not None
-                one.present += bool(is_present)
-    found: Known = {}
-    for key, names in seen.items():
-        removed = names.pop(REMOVED, _Seen())
-        alike = [_Alike(1, bool(one.used), one.present, one.attended) for one in names.values()]
-        found[key] = alike, removed.attended
-    return found
-
-
-def _ended(series: list[Series], chosen: Filter) -> "QuerySet[Any, Any]":
-    """(series, name, meetings attended, of these used, of these present at) over the ended meetings of some series."""
+def _ended(series: list[Series], chosen: Filter) -> dict[str, _Seen]:
+    """The names seen in the ended meetings of some series, by the keys of these; none where nobody was."""
     used = Q(meeting__used_seconds__gt=0)
     # In whole numbers: a share of 29 percent is less than 0.29 in floating point.
-    present = used & Q(hundredfold__gte=F("meeting__used_seconds") * chosen.present)
-    key = F("meeting__meeting_id") if chosen.by == "number" else FoldedTopic("meeting__search")
+    present = Q(hundredfold__gte=F("meeting__used_seconds") * chosen.present)
+    ways = {"present_": used & present, "absent_": used & ~present, "unused_": ~used}
     rows = (
         Participant.objects.matching(replace(chosen, sort=""))
         .filter(_these(series, chosen, "meeting__"), attendee_visits__isnull=False, meeting__end_time__isnull=False)
         .alias(hundredfold=F("attendee_seconds") * 100)
         .order_by()
-        .values("name_key", key_=key)
+        .values(key_=F("meeting__meeting_id") if chosen.by == "number" else FoldedTopic("meeting__search"))
+        # One text a series: to put tens of thousands of names into groups takes the database twice as long.
+        .annotate(**{way: Lines("name_key", filter=which) for way, which in ways.items()})
+        .values_list("key_", *ways)
     )
-    counted = rows.annotate(attended=Count("pk"), used_=Count("pk", filter=used), present_=Count("pk", filter=present))
-    return counted.values_list("key_", "name_key", "attended", "used_", "present_")
+    return {key: _Seen(*(_counted(lines) for lines in told)) for key, *told in rawrows.every(rows)}
 
 
-def _brief(series: Series, seen: Sequence[_Alike], removed: int) -> Brief:
+def _counted(lines: str | None) -> Counter[str]:
+    """How often each line is there. A line may be empty; NULL has none."""
+    return Counter() if lines is None else Counter(lines.split("\n"))
+
+
+def _brief(series: Series, seen: _Seen | None) -> Brief:
     reported = series.reported
-    attendees = sum(one.names for one in seen)
-    known = [one for one in seen if one.used]
+    if seen is None:
+        return Brief(series, 0, 0, 0 / reported if reported else None, None)
+    removed = sum(names.pop(REMOVED, 0) for names in seen)
+    present, absent, unused = seen
+    attendees = len(present.keys() | absent.keys() | unused.keys())
     possible = attendees * reported
-    attended = sum(one.attended for one in seen) + removed
+    used = bool(present or absent)
     return Brief(
         series=series,
         attendees=attendees,
-        regulars=sum(one.names for one in known if one.present * 2 >= reported),
-        mean_attendees=attended / reported if reported else None,
-        rate=sum(one.names * one.present for one in known) / possible if possible and known and not removed else None,
+        # By how often somebody was present: thousands of names have the same few numbers.
+        regulars=sum(names for times, names in Counter(present.values()).items() if times * 2 >= reported),
+        mean_attendees=(sum(names.total() for names in seen) + removed) / reported if reported else None,
+        rate=present.total() / possible if possible and used and not removed else None,
     )
 
 
