@@ -73,11 +73,16 @@ def _known_days(chosen: Filter) -> tuple[date, ...]:
 
 def first_meeting(chosen: Filter) -> date | None:
     """The local day of the first meeting of the ledger, or of those of its rooms that a filter may see."""
-    rows = Meeting.objects.all()
-    if chosen.allowed_rooms is not None:
-        rows = rows.matching(Filter(allowed_rooms=chosen.allowed_rooms))
-    first: date | None = rows.order_by().aggregate(first=Min("local_day"))["first"]
-    return first
+
+    def ask() -> date | None:
+        rows = Meeting.objects.all()
+        if chosen.allowed_rooms is not None:
+            rows = rows.matching(Filter(allowed_rooms=chosen.allowed_rooms))
+        first: date | None = rows.order_by().aggregate(first=Min("local_day"))["first"]
+        return first
+
+    found: date | None = kept.once(("first meeting", chosen.allowed_rooms), ask)
+    return found
 
 
 def bounds(chosen: Filter, now: datetime) -> tuple[datetime, datetime]:

@@ -5,12 +5,12 @@ are counted as unpriced and never as free.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any, NamedTuple
 
-from django.db.models import F, Q
+from django.db.models import F, Q, Subquery
 
 from reports import kept, rawrows, summing
 from reports.figures import added
@@ -62,7 +62,10 @@ def _calls(row: Mapping[str, Any] | None) -> Calls:
 
 def total(chosen: Filter) -> Calls:
     """All calls of a filter."""
-    return _calls(added.calls(chosen, CALL_SUMS))
+    # The table, the cards and the dearest meetings of a page each ask for it.
+    plain = replace(chosen, sort="", page=1)
+    found: Calls = kept.once(("calls", plain), lambda: _calls(added.calls(plain, CALL_SUMS)))
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +202,10 @@ def some_calls(chosen: Filter, of_all: Calls, first: int, last: int) -> list[Tel
         if last <= of_all.calls - of_all.unpriced:
             # An index has them in this order; those without a price come after all of these.
             rows = priced.order_by("-total", *NEWEST)
+            if kept.serves(chosen) and last > 0:
+                # Else the meetings of all of them would be looked up for the order of the few that cost the same.
+                cut = priced.select_related(None).order_by("-total").values("total")[last - 1 : last]
+                rows = rows.filter(total__gte=Subquery(cut))
     # Their ids are put in order first: what a page shows of them is much, and only a few are shown.
     ids = _newest_ids(chosen, rows, first, last)
     if ids is None:
