@@ -6,7 +6,7 @@ from django.db.models import F, Q, QuerySet
 
 from reports import courses
 from reports.courses import Use
-from reports.kept import running, running_meetings
+from reports.kept import once, running, running_meetings
 from reports.models import Meeting, Room
 from reports.rawrows import Moment, Raw, every, moment
 
@@ -32,12 +32,28 @@ def long_spans(begin: datetime, end: datetime, now: datetime, meetings: "QuerySe
     """The same of what is no part of the kept spans: running meetings, until now, and those longer than a day."""
     asked = Meeting.objects.all() if meetings is None else meetings
     still = running_meetings() if meetings is None else running(meetings.order_by())
-    long = asked.filter(open_seconds__gt=LONG, start_time__lt=end, end_time__gt=begin).order_by()
+    long = _long(asked, begin, end)
     found: Spans = [
         *((meeting.start_time, now, meeting.room_id) for meeting in still if meeting.start_time < end),
         *((start, stop or now, room) for start, stop, room in long.values_list("start_time", "end_time", "room_id")),
     ]
     return [span for span in found if span[0] < span[1] and begin < span[1]]
+
+
+FEW = 500  # ids that a statement takes
+
+
+def _long(meetings: "QuerySet[Meeting]", begin: datetime, end: datetime) -> "QuerySet[Meeting]":
+    """Those of some meetings that ended, lasted longer than a day, and hold an instant from begin to end (excluded).
+
+    Mostly there is none, and then nothing is asked; which there are is asked for first, by their own index.
+    """
+    every_long = Meeting.objects.filter(open_seconds__gt=LONG).order_by().values_list("pk", flat=True)
+    ids: list[int] = once("long", lambda: list(every_long[: FEW + 1]))
+    if not ids:
+        return meetings.none()
+    long = meetings if len(ids) > FEW else meetings.filter(pk__in=ids)
+    return long.filter(open_seconds__gt=LONG, start_time__lt=end, end_time__gt=begin).order_by()
 
 
 def groups_of_rooms() -> dict[int, int]:
@@ -78,10 +94,10 @@ def long_uses(begin: datetime, end: datetime, now: datetime) -> list[Use]:
         for meeting in running_meetings()
         if meeting.start_time < end
     ]
-    long = Meeting.objects.filter(open_seconds__gt=LONG, start_time__lt=end, end_time__gt=begin)
+    long = _long(Meeting.objects.all(), begin, end)
     return found + [
         Use(start, uuid, stop or now, False, extra, room, pk)
-        for start, uuid, stop, extra, room, pk in long.order_by().values_list(*USE)
+        for start, uuid, stop, extra, room, pk in long.values_list(*USE)
     ]
 
 

@@ -58,6 +58,11 @@ def size(chosen: Filter) -> Size:
 
     Temporary rooms are no part of the pool, unless the filter names them; of no size are they in any case.
     """
+    found: Size = kept.once(("size", chosen.rooms, chosen.allowed_rooms), lambda: _size(chosen))
+    return found
+
+
+def _size(chosen: Filter) -> Size:
     rooms = Room.objects.filter(host_id__in=chosen.rooms) if chosen.rooms else Room.objects.filter(temporary=False)
     if chosen.allowed_rooms is not None:
         rooms = rooms.filter(host_id__in=sorted(chosen.allowed_rooms))

@@ -26,7 +26,7 @@ def main() -> int:
     parser.add_argument(
         "--database", default="", help="URL of an empty database; SQLite in a temporary folder unless given"
     )
-    parser.add_argument("--turns", type=int, default=12, help="how often each page is asked for")
+    parser.add_argument("--turns", type=int, default=20, help="how often each page is asked for")
     parser.add_argument("--pulls", type=int, default=3, help="how often ingest is measured; the median counts")
     parser.add_argument("--only", choices=PARTS, help="just one part")
     parser.add_argument("--table", action="append", default=[], help="of the CSV tables just this one; repeatable")

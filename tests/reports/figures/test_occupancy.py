@@ -11,7 +11,7 @@ from django.test import override_settings
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from reports import clockwork, exports, intervals
+from reports import clockwork, exports, holding, intervals
 from reports.figures import occupancy, usage
 from reports.figures.occupancy import Occupied
 from reports.filter import Filter
@@ -70,6 +70,15 @@ def test_peaks_are_those_of_plain_python(db, world, data):
         expected = oracle.peaks(chosen)
         assert occupancy.peaks(chosen, world.now) == expected
         assert occupancy.peak(chosen, world.now) == max(most for _day, most in expected)
+
+
+@few
+@given(world=worlds(), data=st.data(), few_ids=st.sampled_from((0, 1, 500)))
+def test_long_meetings_are_found_however_many_there_are(db, world, data, few_ids):
+    chosen = replace(data.draw(periods(world)), **data.draw(parts()))
+    with world.kept() as oracle, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(holding, "FEW", few_ids)
+        assert occupancy.peaks(chosen, world.now) == oracle.peaks(chosen)
 
 
 def test_a_meeting_that_began_before_the_period_is_in_its_peak(db):
