@@ -32,8 +32,8 @@ from reports.kept import (
     columns_of,
     day_of,
     end_of,
+    reached,
     sum_of,
-    touched_days,
 )
 from reports.keptmodels import (
     KeptCalls,
@@ -154,18 +154,19 @@ def _fold_some(newest: int, turn: Turn) -> set[date]:
 
     def make(fresh: Fresh) -> Callable[[], None] | None:
         nonlocal made
-        rows = Touched.objects.filter(pk__lte=newest).order_by("day", "pk")
-        waiting = list(rows.values_list("pk", "day", "end_time"))
-        taken: list[int] = []
+        waiting = Touched.objects.filter(pk__lte=newest)
         days: set[date] = set()
         own: set[date] = set()
-        for pk, day, end in waiting:
-            more = touched_days([(day, end)], zone)
+        for day, end in waiting.values_list("day").annotate(end=Max("end_time")).order_by("day"):
+            more = {*days_between(day, reached(day, end, zone))}
             if days and len(days | more) > DAYS_A_TURN:
                 break
             days |= more
             own.add(day)
-            taken.append(pk)
+        taken = waiting.filter(day__in=own).order_by()
+        if connection.vendor != "sqlite":
+            # Before the first sum is made, one by one: another worker may yet bring one that was numbered earlier.
+            taken = Touched.objects.filter(pk__in=[*taken.values_list("pk", flat=True)])
         made = days
         if not days:
             return None
@@ -179,8 +180,7 @@ def _fold_some(newest: int, turn: Turn) -> set[date]:
         def finish() -> None:
             # What comes to these days after the moment that they were made of touches them again.
             Stretch.objects.filter(code__in=_ancestors(days)).delete()
-            for start in range(0, len(taken), 500):
-                Touched.objects.filter(pk__in=taken[start : start + 500]).delete()
+            taken.delete()
             count()
 
         return finish

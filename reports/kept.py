@@ -111,16 +111,14 @@ class State:
 REACH = 2 * DAY  # what a meeting of at most a day may reach into after the day of its start
 
 
-def touched_days(rows: Iterable[tuple[date, datetime | None]], zone: ZoneInfo) -> set[date]:
-    """The days that rows of Touched name; a meeting of at most a day touches the days it reaches into too."""
-    found = set()
-    for day, end in rows:
-        found.add(day)
-        if end is not None:
-            last = end.astimezone(zone).date()
-            if timedelta() < last - day <= REACH:
-                found.update(days_between(day, last))
-    return found
+def reached(day: date, end: datetime | None, zone: ZoneInfo) -> date:
+    """The last day that the meetings which touch a day touch too, having ended by `end`: those of at most a day.
+
+    How far the longest of them reaches is enough: of a few days more the rows are asked, or the sums made anew, instead
+    of one end of thousands read after the other.
+    """
+    days = 0 if end is None else (end.astimezone(zone).date() - day).days
+    return day + timedelta(days=min(max(0, days), REACH.days))
 
 
 _steady: ContextVar[dict[Hashable, Any] | None] = ContextVar("steady", default=None)
@@ -158,11 +156,8 @@ def once(name: Hashable, ask: Callable[[], Any]) -> Any:
 def _state() -> State:
     zone = ZoneInfo(settings.TIME_ZONE)
     found = State()
-    # A meeting may touch the days that it reaches into. How far the longest of a day does is enough: of a few days more
-    # the rows are asked, instead of one end of thousands read after the other.
     for day, end in Touched.objects.values_list("day").annotate(end=Max("end_time")).order_by():
-        reached = 0 if end is None else min(max(0, (end.astimezone(zone).date() - day).days), REACH.days)
-        found.touched.update(days_between(day, day + timedelta(days=reached)))
+        found.touched.update(days_between(day, reached(day, end, zone)))
     # A meeting may reach into a day that has no row of its own. All in one statement, which Django has no way to say.
     quote = connection.ops.quote_name
     sides = [
