@@ -8,7 +8,7 @@ from typing import Self
 
 from django.db import DatabaseError, connection
 
-from reports import folding, troubles
+from reports import bulk, folding, troubles
 from reports.fresh import Turn
 
 logger = logging.getLogger(__name__)
@@ -86,23 +86,27 @@ class Aside:
         self._come.set()
 
     def _run(self) -> None:
-        pace = Pace()
         try:
-            while True:
-                self._come.wait()
-                if self._closing.is_set():
-                    return
-                self._come.clear()
-                try:
-                    pace.fold(_Turn(self.turns, self._closing))
-                except _Closing:
-                    return
-                except DatabaseError as error:
-                    logger.info("sums could not be made beside a pull, its end does it: %s", troubles.sentence(error))
-                    connection.close()
-                self._closing.wait(PAUSE)
+            with bulk.put_aside_in_memory():
+                self._fold()
         finally:
             connection.close()
+
+    def _fold(self) -> None:
+        pace = Pace()
+        while True:
+            self._come.wait()
+            if self._closing.is_set():
+                return
+            self._come.clear()
+            try:
+                pace.fold(_Turn(self.turns, self._closing))
+            except _Closing:
+                return
+            except DatabaseError as error:
+                logger.info("sums could not be made beside a pull, its end does it: %s", troubles.sentence(error))
+                connection.close()
+            self._closing.wait(PAUSE)
 
 
 class _Closing(Exception):

@@ -29,7 +29,7 @@ from django.conf import settings
 from django.db import DatabaseError, connection, transaction
 from django.db.models import F, QuerySet
 
-from reports import access, folding, leases, logs, schedule, stopping, summaries, troubles
+from reports import access, bulk, folding, leases, logs, schedule, stopping, summaries, troubles
 from reports.access import NotConfigured as NotConfigured  # what make_client raises
 from reports.aside import Aside, Pace
 from reports.figures import reconciliation
@@ -278,7 +278,8 @@ class Run:
             changes = {"refused_at": None, "failures": 0, "last_error": "", "asked_at": now}
             schedule.source(self.source)
             Source.objects.filter(name=self.source).update(**changes)
-        folding.fold()
+        with bulk.put_aside_in_memory():
+            folding.fold()
         self.pull.refresh_from_db()
         logger.info(
             "pull %s %s: %d new, %d changed, %d same, %d rejected%s",
@@ -368,7 +369,7 @@ def _running(run: Run) -> Iterator[Run]:
     leases.release_abandoned(run.started)
     failed = False
     try:
-        with _seldom_collected():
+        with _seldom_collected(), bulk.put_aside_in_memory():
             yield run
     except stopping.Stopped:
         run.state = Pull.State.INTERRUPTED

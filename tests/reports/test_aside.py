@@ -6,9 +6,9 @@ from contextlib import contextmanager
 from datetime import date, timedelta
 
 import pytest
-from django.db import OperationalError, connection
+from django.db import OperationalError, connection, transaction
 
-from reports import aside, folding, fresh, privacy, pulling
+from reports import aside, bulk, folding, fresh, privacy, pulling
 from reports.figures import usage
 from reports.filter import Filter
 from reports.keptmodels import KeptPeople, KeptTotals, Stretch, Touched
@@ -221,3 +221,23 @@ def test_days_that_wait_are_imported_together_and_each_is_noted(client, fixed, m
     pulling.pull_days(client, lambda: NOW, days=(second, second))
     assert not Rejected.objects.exists()
     assert Meeting.objects.count() == 3
+
+
+@of_a_file
+def test_what_is_put_aside_stays_in_memory_inside_and_goes_to_files_outside():
+    def where() -> int:
+        with connection.cursor() as cursor:
+            return cursor.execute("PRAGMA temp_store").fetchone()[0]
+
+    default, memory = 0, 2
+    with bulk.put_aside_in_memory():
+        assert where() == memory
+        with transaction.atomic(), bulk.put_aside_in_memory():  # nothing can be changed inside a transaction
+            assert where() == memory
+    assert where() == default
+    with pytest.raises(ValueError), bulk.put_aside_in_memory():
+        raise ValueError
+    assert where() == default
+    with bulk.put_aside_in_memory():
+        connection.close()
+    assert where() == default
