@@ -294,14 +294,14 @@ def briefs(series: Iterable[Series], chosen: Filter, now: datetime) -> Iterator[
             running.setdefault(number if chosen.by == "number" else topic, []).append(held)
         seen = _ended(part, chosen)
         for key, meetings in running.items():
-            present, absent, unused = seen.setdefault(key, _Seen(Counter(), Counter(), Counter()))
+            present, absent, unused = seen.setdefault(key, _nobody())
             for held in meetings:
                 for name, presence in (held.present or {}).items():
                     is_present = presence.is_present(chosen.present)
                     how = unused if is_present is None else present if is_present else absent
                     how[name_key(name)] += 1
         for one in part:
-            yield _brief(one, seen.get(one.key))
+            yield _brief(one, seen.get(one.key) or _nobody())
 
 
 def _ended(series: list[Series], chosen: Filter) -> dict[str, _Seen]:
@@ -328,10 +328,12 @@ def _counted(lines: str | None) -> Counter[str]:
     return Counter() if lines is None else Counter(lines.split("\n"))
 
 
-def _brief(series: Series, seen: _Seen | None) -> Brief:
+def _nobody() -> _Seen:
+    return _Seen(Counter(), Counter(), Counter())
+
+
+def _brief(series: Series, seen: _Seen) -> Brief:
     reported = series.reported
-    if seen is None:
-        return Brief(series, 0, 0, 0 / reported if reported else None, None)
     removed = sum(names.pop(REMOVED, 0) for names in seen)
     present, absent, unused = seen
     attendees = len(present.keys() | absent.keys() | unused.keys())
