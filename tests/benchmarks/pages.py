@@ -18,7 +18,6 @@ from reports.models import Meeting, Participant, Room
 from tests.benchmarks.site import p95
 
 EMPTY = "/benchmark/empty/"
-TURNS = 20
 
 
 def empty(request: HttpRequest) -> HttpResponse:
@@ -86,7 +85,7 @@ def client() -> Client:
     return found
 
 
-def timed(what: str, ask: Callable[[], int], turns: int = TURNS) -> Timed:
+def timed(what: str, ask: Callable[[], int], turns: int) -> Timed:
     """Ask so many times, after once that does not count; and then so many times a page that nobody remembers."""
     size = ask()
 
@@ -102,7 +101,7 @@ def timed(what: str, ask: Callable[[], int], turns: int = TURNS) -> Timed:
     return Timed(what, *spent(lambda: None), *spent(shelf.clear), size)
 
 
-def pages(turns: int = TURNS) -> Iterator[Timed]:
+def pages(turns: int) -> Iterator[Timed]:
     """The empty page, then every page and fragment under every filter."""
     importlib.import_module("dashboard.wsgi")  # as the web server has it
     with override_settings(ROOT_URLCONF="tests.benchmarks.pages", ALLOWED_HOSTS=["*"]):

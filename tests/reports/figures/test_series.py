@@ -414,3 +414,14 @@ def test_the_period_is_that_of_the_filter():
     found, members = only(Filter(first=date(2026, 3, 6), last=date(2026, 3, 8)))
     assert (found.series.meetings, members["anna"].attended) == (3, 3)
     assert Meeting.objects.count() == 5
+
+
+def test_who_came_only_when_nobody_stayed_is_an_attendee_too():
+    took_part, passed_by = [visit("Anna", "10:00:00", "10:30:00")], [visit("Bob", "10:00:00", "10:00:00")]
+    for uuid, stays in (("a", took_part), ("b", took_part), ("c", passed_by)):
+        take(meeting(uuid=uuid, participants=stays))
+    [brief] = series.some(Filter(), NOW, 10).rows
+    [whole] = series.attendance([brief.series], Filter(), NOW)
+    assert brief.attendees == len(whole.members) == 2
+    assert (brief.regulars, brief.mean_attendees, brief.rate) == (1, 1, 2 / 6)
+    assert (whole.regulars, whole.mean_attendees, whole.rate) == (1, 1, 2 / 6)
