@@ -20,8 +20,15 @@ def short_spans(begin: datetime, end: datetime, meetings: "QuerySet[Meeting] | N
 
     meetings: among which, all unless given.
     """
-    asked = Meeting.objects.all() if meetings is None else meetings
-    rows = asked.filter(
+    if meetings is not None:
+        return _short_spans(begin, end, meetings)
+    # The peaks and the opening hours of a page are figured from the same days.
+    found: Spans = once(("short", begin, end), lambda: _short_spans(begin, end, Meeting.objects.all()))
+    return found
+
+
+def _short_spans(begin: datetime, end: datetime, meetings: "QuerySet[Meeting]") -> Spans:
+    rows = meetings.filter(
         start_time__gte=begin - timedelta(seconds=LONG), start_time__lt=end, end_time__gt=begin, open_seconds__lte=LONG
     ).filter(end_time__gt=F("start_time"))
     found = every(rows.order_by().values_list(Moment("start_time"), Moment("end_time"), "room_id"))

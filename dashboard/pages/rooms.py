@@ -1,11 +1,10 @@
 """The rooms compared."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from django.core.paginator import Paginator
 from django.http import HttpResponse
 from django.urls import reverse
 from django.utils import timezone
@@ -18,7 +17,7 @@ from dashboard.places import PLACES
 from dashboard.tables import Cell, Spec, Table
 from dashboard.templatetags import ledger
 from reports.figures import usage
-from reports.figures.room_usage import ROOM_DEFAULT_SORT, ROOM_SORTS, RoomUsage, most_used, room_usage
+from reports.figures.room_usage import ROOM_DEFAULT_SORT, ROOM_SORTS, RoomUsage, most_used, some_rooms
 from reports.figures.usage import Totals
 from reports.filter import Filter
 
@@ -52,6 +51,10 @@ def room_url(host_id: str, chosen: Filter, **changes: object) -> str:
     return filters.link(filters.room_path(host_id), chosen, rooms=(), sort="", **changes)
 
 
+# Columns that have a bar, and what it shows.
+BARS = {"meetings": "meetings", "used_hours": "used_seconds", "call_cost": "call_cost"}
+
+
 def _most(rows: Sequence[RoomUsage], name: str) -> float:
     values = [float(value) for one in rows if one.room and (value := getattr(one.totals, name)) is not None]
     return max(values, default=0.0)
@@ -80,14 +83,11 @@ def table_of(
     columns: Sequence[tables.Column],
     chosen: Filter,
     table_id: str,
-    among: Sequence[RoomUsage] | None = None,
+    most: Mapping[str, float] | None = None,
 ) -> Table:
-    """Rooms as a table: names lead to the room, counts to its meetings. among: all rooms, where these are a page."""
+    """Rooms as a table: names lead to the room, counts to its meetings. most: by figure, where these are a page."""
     meetings, telephony = reverse("meetings"), reverse("telephony")
-    longest = {
-        name: _most(rows if among is None else among, name) for name in ("meetings", "used_seconds", "call_cost")
-    }
-    bars = {"meetings": "meetings", "used_hours": "used_seconds", "call_cost": "call_cost"}
+    longest = {name: _most(rows, name) for name in BARS.values()} if most is None else most
     narrowed: dict[str, dict[str, Any]] = {
         "meetings": {},
         "extra_meetings": {"extra": True},
@@ -115,8 +115,8 @@ def table_of(
             url = of_meetings[name](one.host_id)
         if one.room and name == "calls" and one.totals.calls:
             url = of_calls(one.host_id)
-        value = getattr(one.totals, bars[name]) if name in bars else None
-        return Cell(text, url, tables.bar(value, longest[bars[name]]) if name in bars else "")
+        value = getattr(one.totals, BARS[name]) if name in BARS else None
+        return Cell(text, url, tables.bar(value, longest[BARS[name]]) if name in BARS else "")
 
     def row(one: RoomUsage) -> list[Cell]:
         sums = _sums(one.totals)
@@ -138,10 +138,11 @@ def rooms(request: base.HtmxHttpRequest) -> HttpResponse:
     now = timezone.now()
     chosen = base.parse(request, now, ROOM_SORTS)
     path = reverse("rooms")
-    rows = room_usage(chosen, now)
-    page = Paginator(rows, ROWS_A_PAGE).get_page(chosen.page)
+    found = some_rooms(chosen, now, ROWS_A_PAGE, [*BARS.values()])
+    page = tables.Counted(range(found.rooms), found.rooms, ROWS_A_PAGE).get_page(chosen.page)
     columns = tables.columns(path, chosen, specs(), ROOM_DEFAULT_SORT)
-    table = table_of(list(page.object_list), columns, chosen, "rooms", rows)
+    most = {name: float(value) for name, value in found.most.items()}
+    table = table_of(found.rows, columns, chosen, "rooms", most)
     sums = _sums(usage.totals(chosen, now))
     foot = tables.aligned([Cell(sums.get(spec.name, "")) for spec in specs()], table.columns)
     foot[0] = Cell(_("All"))

@@ -26,6 +26,7 @@ from reports.sums import (
     ROOM_KEY,
     SERIES_KEYS,
     SERIES_SUMS,
+    UNKNOWN_ROOM,
 )
 
 __all__ = ["Row"]
@@ -68,18 +69,13 @@ ROOMS = Kind(KeptRooms, "room", ROOM_KEY, _meetings)
 SERIES = {by: Kind(KeptSeries, "key", key, _meetings, {"by": by}, many=True) for by, key in SERIES_KEYS.items()}
 
 
-def meetings_by_room(chosen: Filter, sums: Sums, among: Sequence[int] | None = None) -> dict[int | None, Row]:
-    """The same by the id of the room, None for the unknown one. among: of these rooms alone, by their ids."""
-
-    def ask(part: Filter) -> Iterable[tuple[int | None, Row]]:
-        rows = _meetings(part)
-        return asked(rows if among is None else rows.filter(room_id__in=among), F("room_id"), sums)
-
-    def read(cover: kept.Cover) -> Iterable[tuple[int | None, Row]]:
-        rows = kept.rows(KeptRooms, cover.spans, [*sums], among=among)
-        return by_key(rows, "room", lambda room: room or None)
-
-    return gathered(chosen, read, ask)
+def meetings_by_room(chosen: Filter, sums: Sums, among: Sequence[int | None] | None = None) -> dict[int | None, Row]:
+    """The same by the id of the room, None for the unknown one. among: of these rooms alone."""
+    if among is None:
+        found = ROOMS.every(chosen, sums)
+    else:
+        found = ROOMS.some(chosen, sums, [room or UNKNOWN_ROOM for room in among])
+    return {room or None: row for room, row in found.items()}
 
 
 def series(chosen: Filter, by: str, sums: Sums = SERIES_SUMS) -> dict[str, Row]:
@@ -133,9 +129,18 @@ def calls_by_day(chosen: Filter, sums: Sums) -> dict[date, Row]:
     return {day: row for day, row in found.items() if row["dials"]}
 
 
-def calls_by_room(chosen: Filter, sums: Sums) -> dict[int | None, Row]:
-    """Sums of the calls by the id of their meeting's room, None for the unknown one."""
-    return {int(key) if key else None: row for key, row in calls_by(chosen, "room", sums).items()}
+def calls_by_room(chosen: Filter, sums: Sums, among: Sequence[int | None] | None = None) -> dict[int | None, Row]:
+    """Sums of the calls by the id of their meeting's room, None for the unknown one. among: of these rooms alone."""
+    if among is None:
+        found = calls_by(chosen, "room", sums)
+    else:
+        found = CALLS["room"].some(chosen, sums, ["" if room is None else str(room) for room in among])
+    return {room_of(key): row for key, row in found.items()}
+
+
+def room_of(key: str) -> int | None:
+    """The id of the room by which calls are kept; None for the unknown one."""
+    return int(key) if key else None
 
 
 def calls_by_month(chosen: Filter, by: str, sums: Sums) -> dict[tuple[date, str], Row]:

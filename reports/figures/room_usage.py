@@ -1,11 +1,15 @@
 """The rooms compared: what each was used for, and how much of its opening hours."""
 
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from operator import attrgetter
+from typing import Any, NamedTuple
+
+from django.db.models import QuerySet
 
 from reports.figures import occupancy
-from reports.figures.usage import Totals, by_room, of_rooms, used_by_room
+from reports.figures.usage import Totals, by_room, figures_by_room, most_used_rooms, of_rooms
 from reports.filter import Filter
 from reports.models import Room
 
@@ -31,25 +35,67 @@ class RoomUsage:
         return self.room.capacity if self.room else None
 
 
-ROOM_SORTS = {
-    "host_id": lambda one: one.host_id or None,
-    "room": lambda one: one.room.known_name.casefold() or None if one.room else None,
-    "capacity": lambda one: one.capacity,
-    "meetings": lambda one: one.totals.meetings,
-    "extra_meetings": lambda one: one.totals.extra,
-    "empty_meetings": lambda one: one.totals.empty,
-    "solo_meetings": lambda one: one.totals.solo,
-    "booked_hours": lambda one: one.totals.booked_seconds,
-    "open_hours": lambda one: one.totals.open_seconds,
-    "used_hours": lambda one: one.totals.used_seconds,
-    "utilisation_percent": lambda one: one.utilisation,
-    "attendees": lambda one: one.totals.attendees,
-    "attendee_hours": lambda one: one.totals.attendee_seconds,
-    "calls": lambda one: one.totals.calls,
-    "call_minutes": lambda one: one.totals.call_seconds,
-    "call_cost": lambda one: one.totals.call_cost,
+# Columns that a room tells itself, and those that are figures of Totals.
+OF_ROOM: dict[str, Callable[["Room | _Brief"], Any]] = {
+    "host_id": lambda room: room.host_id or None,
+    "room": lambda room: room.known_name.casefold() or None,
+    "capacity": lambda room: room.capacity,
+}
+FIGURE_OF = {
+    "meetings": "meetings",
+    "extra_meetings": "extra",
+    "empty_meetings": "empty",
+    "solo_meetings": "solo",
+    "booked_hours": "booked_seconds",
+    "open_hours": "open_seconds",
+    "used_hours": "used_seconds",
+    "attendees": "attendees",
+    "attendee_hours": "attendee_seconds",
+    "calls": "calls",
+    "call_minutes": "call_seconds",
+    "call_cost": "call_cost",
+}
+
+
+def _of_room(value: Callable[[Room], Any]) -> Callable[[RoomUsage], Any]:
+    return lambda one: value(one.room) if one.room else None
+
+
+ROOM_SORTS: dict[str, Callable[[RoomUsage], Any]] = {
+    **{column: _of_room(value) for column, value in OF_ROOM.items()},
+    **{column: attrgetter(f"totals.{figure}") for column, figure in FIGURE_OF.items()},
+    "utilisation_percent": attrgetter("utilisation"),
 }
 ROOM_DEFAULT_SORT = "-meetings"
+
+
+def _of_pool(chosen: Filter) -> "QuerySet[Room]":
+    """The rooms of the pool that a filter may have: they are there without a meeting too."""
+    pool = Room.objects.filter(temporary=False)
+    if chosen.rooms:
+        pool = pool.filter(host_id__in=chosen.rooms)
+    if chosen.allowed_rooms is not None:
+        pool = pool.filter(host_id__in=sorted(chosen.allowed_rooms))
+    return pool.order_by()
+
+
+def _rows(
+    chosen: Filter,
+    now: datetime,
+    rooms: Iterable[Room],
+    found: Mapping[int | None, Totals],
+    among: Sequence[int] | None = None,
+) -> list[RoomUsage]:
+    """Some known rooms, and the unknown one where it was found, with what was found of them.
+
+    among: the ids of the rooms, where they are not all there are.
+    """
+    occupied, opening = occupancy.utilisation(chosen, now, among)
+    rows = [
+        RoomUsage(room, found.get(room.pk, Totals()), occupied.get(room.pk, 0) / opening if opening else None)
+        for room in rooms
+    ]
+    return [*rows, RoomUsage(None, found[None], None)] if None in found else rows
 
 
 def room_usage(chosen: Filter, now: datetime) -> list[RoomUsage]:
@@ -59,22 +105,105 @@ def room_usage(chosen: Filter, now: datetime) -> list[RoomUsage]:
     when they held a meeting, and so is the unknown room.
     """
     found = by_room(chosen, now)
-    pool = Room.objects.filter(temporary=False)
-    if chosen.rooms:
-        pool = pool.filter(host_id__in=chosen.rooms)
-    if chosen.allowed_rooms is not None:
-        pool = pool.filter(host_id__in=sorted(chosen.allowed_rooms))
-    rooms = {room.pk: room for room in pool}
+    rooms = {room.pk: room for room in _of_pool(chosen)}
     # Whatever held a meeting of the selection is one of its rooms.
     rooms |= Room.objects.in_bulk([pk for pk in found if pk and pk not in rooms])
-    occupied, opening = occupancy.utilisation(chosen, now)
-    rows = [
-        RoomUsage(room, found.get(room.pk, Totals()), occupied.get(room.pk, 0) / opening if opening else None)
-        for room in rooms.values()
-    ]
-    if None in found:
-        rows.append(RoomUsage(None, found[None], None))
-    return in_order(rows, chosen.sort or ROOM_DEFAULT_SORT)
+    return in_order(_rows(chosen, now, rooms.values(), found), chosen.sort or ROOM_DEFAULT_SORT)
+
+
+class SomeRooms(NamedTuple):
+    """Some rooms. rooms: how many there are; most: of some figures of Totals the largest of any known room."""
+
+    rows: list[RoomUsage]
+    rooms: int
+    most: Mapping[str, Any]
+
+
+def some_rooms(chosen: Filter, now: datetime, size: int, most: Sequence[str] = ()) -> SomeRooms:
+    """The page of a filter of what `room_usage` gives, or the last there is. size: rooms a page.
+
+    Which they are is asked of few figures, and all else of these rooms alone: of temporary ones there may be tens of
+    thousands. most: figures whose largest is wanted.
+    """
+    sort = chosen.sort or ROOM_DEFAULT_SORT
+    column = sort.removeprefix("-")
+    figure = FIGURE_OF.get(column)
+    figures = figures_by_room(chosen, now, list(dict.fromkeys([*most, *([figure] if figure else [])])))
+    there = set(figures.rooms)
+    idle = [pk for pk in _of_pool(chosen).values_list("pk", flat=True) if pk not in there]
+    rooms = [*figures.rooms, *idle]
+    values: Sequence[Any]
+    if figure:
+        values = [*figures.of[figure], *[getattr(Totals(), figure)] * len(idle)]
+    elif column == "utilisation_percent":
+        occupied, opening = occupancy.utilisation(chosen, now)
+        values = [occupied.get(room, 0) / opening if room and opening else None for room in rooms]
+    else:
+        brief = dict(_brief(rooms))
+        values = [OF_ROOM[column](brief[room]) if room else None for room in rooms]
+    page = max(1, min(chosen.page, -(-len(rooms) // size)))
+    shown = _between(rooms, values, (page - 1) * size, page * size, descending=sort.startswith("-"))
+    known = [room for room in shown if room]
+    rows = _rows(chosen, now, Room.objects.in_bulk(known).values(), by_room(chosen, now, shown), known)
+    largest = {
+        name: max(
+            (value for room, value in zip(figures.rooms, figures.of[name], strict=True) if room and value is not None),
+            default=0,
+        )
+        for name in most
+    }
+    return SomeRooms(in_order(rows, sort), len(rooms), largest)
+
+
+def _between(
+    rooms: Sequence[int | None], values: Sequence[Any], first: int, last: int, *, descending: bool
+) -> list[int | None]:
+    """The rooms from a place to another (excluded), by one value of each, in the order of `in_order`."""
+    places = range(len(rooms))
+    order = sorted((place for place in places if values[place] is not None), key=values.__getitem__, reverse=descending)
+    order += [place for place in places if values[place] is None]
+    if not order[first:last]:
+        return []
+    last = min(last, len(order))
+    begin, end = first, last
+    # Of equals the names decide: only of those that the ends are among is any name asked for.
+    while begin and values[order[begin - 1]] == values[order[first]]:
+        begin -= 1
+    while end < len(order) and values[order[end]] == values[order[last - 1]]:
+        end += 1
+    near = order[begin:end]
+    brief = dict(_brief(rooms[place] for place in near))
+
+    def name(place: int) -> tuple[bool, str, str]:
+        one = brief.get(rooms[place])
+        return (False, one.known_name or one.host_id, one.host_id) if one else (True, "", "")
+
+    near.sort(key=name)
+    known = [place for place in near if values[place] is not None]
+    known.sort(key=values.__getitem__, reverse=descending)
+    near = known + [place for place in near if values[place] is None]
+    return [rooms[place] for place in near[first - begin : last - begin]]
+
+
+class _Brief(NamedTuple):
+    """What a room is put in order by: as Room tells it."""
+
+    host_id: str
+    known_name: str
+    capacity: int | None
+
+
+NAMES = 900  # ids that a statement takes
+
+
+def _brief(rooms: Iterable[int | None]) -> Iterator[tuple[int | None, _Brief]]:
+    """Of known rooms, by their ids, what they are put in order by."""
+    ids = [room for room in rooms if room]
+    columns = ("pk", "host_id", "label", "name", "capacity")
+    for start in range(0, len(ids), NAMES):
+        found = Room.objects.filter(pk__in=ids[start : start + NAMES]).order_by().values_list(*columns)
+        for pk, host_id, label, name, capacity in found:
+            yield pk, _Brief(host_id, label or name, capacity)
 
 
 def most_used(chosen: Filter, now: datetime, most: int) -> list[RoomUsage]:
@@ -82,19 +211,9 @@ def most_used(chosen: Filter, now: datetime, most: int) -> list[RoomUsage]:
 
     All else is asked of these few alone.
     """
-    used = used_by_room(chosen, now)
-    seconds = sorted((length for length in used.values() if length is not None), reverse=True)
-    # Of equals the name decides; rooms of which no meeting tells it come last.
-    least = seconds[most - 1] if len(seconds) >= most else None
-    near = [pk for pk, length in used.items() if least is None or (length or 0) >= least]
-    rooms, found = Room.objects.in_bulk(near), of_rooms(chosen, now, near)
-    occupied, opening = occupancy.utilisation(chosen, now, near)
-    rows = [
-        RoomUsage(rooms[pk], found[pk], occupied.get(pk, 0) / opening if opening else None)
-        for pk in near
-        if pk in rooms and pk in found
-    ]
-    return in_order(rows, "-used_hours")[:most]
+    near = most_used_rooms(chosen, now, most)
+    rows = _rows(chosen, now, Room.objects.in_bulk(near).values(), of_rooms(chosen, now, near), near)
+    return in_order([one for one in rows if one.room and one.totals.meetings], "-used_hours")[:most]
 
 
 def in_order(rows: list[RoomUsage], sort: str) -> list[RoomUsage]:

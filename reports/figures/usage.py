@@ -12,13 +12,14 @@ from django.db.models.functions import Coalesce, NullIf
 from reports import kept
 from reports.clockwork import days_between
 from reports.figures import added
+from reports.figures.groups import Among, Order
 from reports.figures.period import span
 from reports.filter import Filter
 from reports.measures import Summary
 from reports.models import Meeting, Participant
 from reports.querysets import MeetingQuerySet
 from reports.summaries import live
-from reports.sums import CALL_SUMS, MEETING_SUMS
+from reports.sums import CALL_SUMS, MEETING_SUMS, UNKNOWN_ROOM
 
 CHUNK = 2000
 
@@ -197,33 +198,105 @@ def _grouped(
 UNKNOWN_CALLS: dict[str, Any] = {"calls": None, "call_seconds": None, "call_cost": None, "unpriced_calls": None}
 
 
-def by_room(chosen: Filter, now: datetime) -> dict[int | None, Totals]:
-    """Totals by the id of the room, None for the unknown one; rooms without a meeting or call are absent."""
-    rows = added.meetings_by_room(chosen, MEETING_SUMS)
-    return _grouped(chosen, now, "room_id", rows, added.calls_by_room(chosen, CALL_SUMS))
+def by_room(chosen: Filter, now: datetime, among: Sequence[int | None] | None = None) -> dict[int | None, Totals]:
+    """Totals by the id of the room, None for the unknown one; rooms without a meeting or call are absent.
+
+    among: of these rooms alone.
+    """
+    rows = added.meetings_by_room(chosen, MEETING_SUMS, among)
+    return _grouped(chosen, now, "room_id", rows, added.calls_by_room(chosen, CALL_SUMS, among))
 
 
-def of_rooms(chosen: Filter, now: datetime, rooms: Sequence[int]) -> dict[int, Totals]:
+def of_rooms(chosen: Filter, now: datetime, rooms: Sequence[int]) -> dict[int | None, Totals]:
     """The same of some rooms, by their ids; their calls are left unknown."""
     found = _grouped(chosen, now, "room_id", added.meetings_by_room(chosen, MEETING_SUMS, rooms), {})
     return {room: totals._replace(**UNKNOWN_CALLS) for room, totals in found.items()}
 
 
-USED = {name: MEETING_SUMS[name] for name in ("meetings", "used", "tell_people")}
+# Some figures of Totals: the sum over meetings that each is, and the one that says how many of them tell it.
+OF_MEETINGS = {
+    "meetings": ("meetings", "meetings"),
+    "extra": ("extra", "tell_extra"),
+    "empty": ("empty", "meetings"),
+    "solo": ("solo", "meetings"),
+    "booked_seconds": ("booked", "tell_booked"),
+    "open_seconds": ("opened", "meetings"),
+    "used_seconds": ("used", "tell_people"),
+    "attendees": ("people", "tell_people"),
+    "attendee_seconds": ("people_seconds", "tell_people"),
+}
+CALL_FIGURES = {"calls": "dials", "call_seconds": "dial_seconds", "call_cost": "cost"}
 
 
-def used_by_room(chosen: Filter, now: datetime) -> dict[int, int | None]:
-    """The used seconds alone, of each known room that held a meeting, by its id; None where no meeting tells it."""
-    found: dict[int, int | None] = {
-        room: (row["used"] or 0) if row["tell_people"] else None
-        for room, row in added.meetings_by_room(chosen, USED).items()
-        if room and row["meetings"]
-    }
+class Figures(NamedTuple):
+    """Some figures of rooms. rooms: their ids, None for the unknown one. of: by name, in the order of the rooms."""
+
+    rooms: list[int | None]
+    of: dict[str, list[Any]]
+
+
+def figures_by_room(chosen: Filter, now: datetime, names: Sequence[str]) -> Figures:
+    """Some figures of Totals alone, of all rooms that `by_room` gives, in no order.
+
+    Of temporary rooms there may be tens of thousands, of which a page shows a hundred: no Totals are made of them.
+    """
+    columns = ["meetings", "tell_calls", *(column for name in names for column in OF_MEETINGS.get(name, ()))]
+    call_columns = ["dials", *(CALL_FIGURES[name] for name in names if name in CALL_FIGURES)]
+    sums = {column: MEETING_SUMS[column] for column in columns}
+    call_sums = {column: CALL_SUMS[column] for column in call_columns}
+    rows: dict[int | None, Sequence[Any]] = {key or None: row for key, *row in added.ROOMS.tuples(chosen, sums)}
+    calls = {added.room_of(key): row for key, *row in added.CALLS["room"].tuples(chosen, call_sums)}
+    rooms = [*rows, *(room for room in calls if room not in rows)]
+    no_row, no_calls = [_NO_MEETING[name] for name in sums], [_NO_CALL[name] for name in call_sums]
+    # Column by column: row by row it takes three times as long.
+    told = _columns(sums, [rows.get(room, no_row) for room in rooms])
+    dialled = _columns(call_sums, [calls.get(room, no_calls) for room in rooms])
+    found: dict[str, list[Any]] = {}
+    for name in names:
+        if name in OF_MEETINGS:
+            values, tell = (told[column] for column in OF_MEETINGS[name])
+            silent = [bool(count) and not telling for count, telling in zip(told["meetings"], tell, strict=True)]
+            nothing: int | Decimal = 0
+        else:
+            values = dialled[CALL_FIGURES[name]]
+            silent = [
+                (not dials and bool(count) and not telling) or bool(dials and value is None)
+                for count, telling, dials, value in zip(
+                    told["meetings"], told["tell_calls"], dialled["dials"], values, strict=True
+                )
+            ]
+            nothing = getattr(NONE, name)
+        found[name] = [None if none else value or nothing for none, value in zip(silent, values, strict=True)]
+    places = {room: place for place, room in enumerate(rooms)}
     for meeting, growth in _growing(chosen, now):
-        room = meeting.room_id
-        if room in found and growth.used_seconds is not None:
-            found[room] = (found[room] or 0) + growth.used_seconds
-    return found
+        if (place := places.get(meeting.room_id)) is None:
+            continue
+        for name in found.keys() & GROWING:
+            more = getattr(growth, name)
+            if name == "open_seconds" or growth.used_seconds is not None:
+                found[name][place] = (found[name][place] or 0) + (more or 0)
+    return Figures(rooms, found)
+
+
+NONE = Totals()
+GROWING = frozenset(Growth._fields)
+_USED = {name: MEETING_SUMS[name] for name in ("used", "tell_people")}
+_USED_SECONDS = "CASE WHEN tell_people > 0 THEN COALESCE(used, 0) END"
+
+
+def most_used_rooms(chosen: Filter, now: datetime, most: int) -> list[int]:
+    """The ids of known rooms that held a meeting, in no order: the first so many by used seconds are among them.
+
+    So are all that are equal to the last of those; rooms of which no meeting tells it come last.
+    """
+    # What runs only makes the time longer: the first so many without it leave out none of the others.
+    running = sorted({meeting.room_id for meeting, _growth in _growing(chosen, now) if meeting.room_id})
+    known = Among("key_ <> %s", [UNKNOWN_ROOM])
+    return list(added.ROOMS.top(chosen, _USED, Order(_USED_SECONDS), most, among=known, also=running).rows)
+
+
+def _columns(names: Iterable[str], rows: Sequence[Sequence[Any]]) -> dict[str, Sequence[Any]]:
+    return dict(zip(names, zip(*rows, strict=True), strict=True)) if rows else dict.fromkeys(names, ())
 
 
 def days(chosen: Filter, now: datetime) -> list[tuple[date, Totals]]:
