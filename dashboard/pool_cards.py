@@ -101,7 +101,8 @@ def figure_cards(
     against = cards.against(before, chosen)
     meetings = reverse("meetings")
     size = now.size
-    short, needless = len(now.short), now.extras.free
+    needless = now.extras.free
+    short = now.short.times if now.short else 0
     times = ngettext("%(count)s time", "%(count)s times", short) % {"count": ledger.count(short)}
     free = ngettext("%(count)s while rooms were free", "%(count)s while rooms were free", needless)
     return [
@@ -125,12 +126,12 @@ def figure_cards(
         cards.compared(
             "hours_short",
             _("No room free"),
-            now.short_seconds,
-            past.short_seconds if past else None,
+            now.short and now.short.seconds,
+            past.short and past.short.seconds if past else None,
             ledger.hours,
             against,
             unit=_("h"),
-            hint=times if size.rooms else "",
+            hint=times if now.short else "",
             url="#short" if short else "",
         ),
         cards.compared(

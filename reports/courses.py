@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from itertools import pairwise
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -201,8 +202,9 @@ class Sums:
     """A course added up by how many rooms were occupied at once, up to now.
 
     lasted: for how long exactly so many; opened: in opening hours. begun: meetings that began beside so many others;
-    extra: those of them in extra rooms; told: those that tell whether they were. longest: the longest stretch at each
-    number, the first of equals: (length, start). peak: the most of the whole period, that to come included.
+    extra: those of them in extra rooms; told: those that tell whether they were. rises: how often it rose to each
+    number, less how often it rose from there; none as the period begins. longest: the longest stretch at each number,
+    the first of equals: (length, start). peak: the most of the whole period, that to come included.
     Times are in microseconds: so that nothing is cut off before it is added up.
     """
 
@@ -211,6 +213,7 @@ class Sums:
     begun: Counter[int] = field(default_factory=Counter)
     extra: Counter[int] = field(default_factory=Counter)
     told: Counter[int] = field(default_factory=Counter)
+    rises: Counter[int] = field(default_factory=Counter)
     longest: dict[int, tuple[timedelta, datetime]] = field(default_factory=dict)
     peak: int = 0
 
@@ -222,11 +225,18 @@ class Sums:
             (self.begun, other.begun),
             (self.extra, other.extra),
             (self.told, other.told),
+            (self.rises, other.rises),
         ):
             mine.update(more)
         for rooms, (length, start) in other.longest.items():
             self.note(rooms, length, start)
         self.peak = max(self.peak, other.peak)
+
+    def rise(self, before: int, after: int) -> None:
+        """Note that from so many rooms it came to so many."""
+        if after > before:
+            self.rises[after] += 1
+            self.rises[before] -= 1
 
     def note(self, rooms: int, length: timedelta, start: datetime) -> None:
         """A stretch at one number of rooms, where it is the longest there."""
@@ -242,6 +252,8 @@ def sums_of(run: Course, opened: Iterable[Moments] = ()) -> Sums:
     """A course added up. opened: the opening hours of its period."""
     found = Sums(peak=run.peak)
     found.lasted, found.longest = _lasted(run.pieces(run.begin, run.until))
+    for before, after in pairwise(run.levels[: bisect_left(run.times, run.until)]):
+        found.rise(before, after)
     for begin, end in opened:
         more, _longest = _lasted(run.pieces(begin, min(end, run.until)))
         found.opened.update(more)
@@ -270,6 +282,20 @@ def _lasted(
             lasted[rooms] = length
             longest[rooms] = length, start
     return Counter({rooms: length // MICROSECOND for rooms, length in lasted.items()}), longest
+
+
+def longest_over(run: Course) -> dict[int, timedelta]:
+    """The longest stretch at each number of rooms that were occupied at once, or more."""
+    found: dict[int, timedelta] = {}
+    # Those that go on: the rooms, which grow from one to the next, and since when there were so many or more.
+    going_on: list[tuple[int, datetime]] = []
+    for rooms, start, _stop in [*run.pieces(run.begin, run.until), (-1, run.until, run.until)]:
+        since = start
+        while going_on and going_on[-1][0] >= rooms:
+            level, since = going_on.pop()
+            found[level] = max(found.get(level, timedelta()), start - since)
+        going_on.append((rooms, since))
+    return found
 
 
 def opening_hours(run: Course) -> list[Moments]:

@@ -323,6 +323,7 @@ def _fold_course(day: date, run: Course, groups: Mapping[int, int], fresh: Fresh
     sums = {courses.ALL: courses.sums_of(run, opening(day, day))}
     for group, held in courses.by_group(run.uses, groups).items():
         sums[group] = courses.sums_of(courses.course_of(held, begin, end, end))
+    over = courses.longest_over(run)
     rows = []
     for group, one in sums.items():
         every = group == courses.ALL
@@ -337,10 +338,11 @@ def _fold_course(day: date, run: Course, groups: Mapping[int, int], fresh: Fresh
                     # How long there was none is what is left of the period.
                     *((sums_ // 1_000_000 if level else 0) for sums_ in (one.lasted[level], one.opened[level])),
                     *(one.begun[level], one.extra[level] if every else 0),
-                    *(one.told[level] if every else 0, longest),
+                    *((one.told[level], one.rises[level]) if every else (0, 0)),
+                    *(longest, _whole_seconds(over[level]) if every and level in over else None),
                 ]
             )
-    names = ["stretch", "size", "level", "seconds", "opening", "begun", "extra", "told", "longest"]
+    names = ["stretch", "size", "level", "seconds", "opening", "begun", "extra", "told", "rises", "longest", "over"]
     fresh.add(KeptLevel, names, rows)
     hours = [courses.measured(run, *hour) for hour in courses.hours_of(day)]
     by_number = {one.hour.hour: [one.most, one.room_seconds, one.meetings] for one in hours}
@@ -359,6 +361,11 @@ def _fold_course(day: date, run: Course, groups: Mapping[int, int], fresh: Fresh
         else "",
     }
     fresh.add(KeptCourse, [*of_day], [[*of_day.values()]])
+
+
+def _whole_seconds(length: timedelta) -> int:
+    """Rounded up."""
+    return -(-length // timedelta(seconds=1))
 
 
 def _json(value: Any) -> str:

@@ -317,6 +317,7 @@ ADDED = {
     "last": MAX,
     "rooms": MAX,
     "longest": MAX,
+    "over": MAX,
 }
 KEYS = ("by", "key", "room", "week_hour", "bucket", "size", "level")
 Row = dict[str, Any]

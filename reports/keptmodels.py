@@ -213,7 +213,9 @@ class KeptLevel(models.Model):
 
     size: seats, or a group as courses.py names it. seconds, opening: for how long exactly so many rooms, none not
     counted. begun: meetings that began beside so many others; extra: of them in extra rooms; told: that tell.
-    longest: the longest stretch within a day, as one number that says its begin too (see kept.py).
+    rises: how often it rose to so many, less how often it rose on from there (see courses.Sums).
+    longest: the longest stretch within a day, as one number that says its begin too (see holding.py). over: the seconds
+    of the longest at so many or more, rounded up; both of all rooms alone.
     """
 
     stretch = models.PositiveIntegerField()
@@ -224,7 +226,9 @@ class KeptLevel(models.Model):
     begun = models.BigIntegerField()
     extra = models.BigIntegerField()
     told = models.BigIntegerField()
+    rises = models.BigIntegerField()
     longest = models.BigIntegerField(null=True)
+    over = models.BigIntegerField(null=True)
 
     class Meta:
         constraints: ClassVar = [models.UniqueConstraint(fields=["stretch", "size", "level"], name="kept_level")]

@@ -77,7 +77,7 @@ def worst_table(worst: Sequence[Hour], chosen: Filter) -> Table:
     return Table("worst-hours", _("Worst hours"), columns, rows)
 
 
-def short_table(seen: Picture, chosen: Filter) -> Table:
+def short_table(seen: Picture, chosen: Filter, now: datetime) -> Table:
     """The longest stretches without a free room; each leads to the meetings of the hour in which it began."""
     columns = tables.plain_columns(
         [
@@ -91,7 +91,7 @@ def short_table(seen: Picture, chosen: Filter) -> Table:
         ]
     )
     meetings = reverse("meetings")
-    shown = sorted(seen.short, key=lambda one: (-one.seconds, one.start))[:ROWS]
+    shown = pool.longest_shortages(seen.run, seen.size.rooms, now, ROWS) if seen.size.rooms else []
     longest = max((one.seconds for one in shown), default=0)
     rows = [
         tables.aligned(
@@ -233,7 +233,7 @@ def page(request: base.HtmxHttpRequest) -> HttpResponse:
         ],
         "size_chart": pool_charts.what_if_by_size(sizes, csv["sizes"]),
         "sizes": size_table(sizes, chosen),
-        "short": short_table(seen, chosen),
+        "short": short_table(seen, chosen, now),
         "extra": extra_table(seen),
         "extra_url": filters.link(reverse("meetings"), chosen, extra=True, sort="", compare=False),
         "worst": worst_table(worst, chosen),

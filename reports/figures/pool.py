@@ -7,14 +7,15 @@ one, or one that nobody knows. One that begins and ends at one instant occupies 
 import json
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
-from django.db.models import Q
+from django.db.models import Max, Q
 
 from reports import courses, holding, kept
 from reports.clockwork import DAY, days_between, midnight, opening, runs
@@ -95,6 +96,7 @@ class Kept(NamedTuple):
 
 NOTHING = Kept(0, 0, 0, 0, 0, None)
 Over = tuple[tuple[int, int], ...]
+NEVER = -1  # fewer rooms than none: what the period begins with is a rise
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,7 +251,7 @@ def _kept_sums(run: Days, *, every: bool) -> dict[int, Sums]:
             lasted += (end - begin) // MICROSECOND
             opened += sum((stop - start) // MICROSECOND for start, stop in opening(part[0], part[-1]))
         sums = {group: Sums() for group in {courses.ALL, *(added if every else ())}}
-        names = ["seconds", "opening", "begun", "extra", "told", "longest"]
+        names = ["seconds", "opening", "begun", "extra", "told", "rises", "longest"]
         only: dict[str, Any] = {} if every else {"size": courses.ALL}
         for row in kept.rows(KeptLevel, spans, names, apart=False, **only):
             group = row.get("size", courses.ALL)
@@ -261,6 +263,7 @@ def _kept_sums(run: Days, *, every: bool) -> dict[int, Sums]:
                 (one.begun, "begun", 1),
                 (one.extra, "extra", 1),
                 (one.told, "told", 1),
+                (one.rises, "rises", 1),
             ):
                 if row[name]:
                     counter[level] += row[name] * unit
@@ -277,9 +280,12 @@ def _kept_sums(run: Days, *, every: bool) -> dict[int, Sums]:
 
 
 def _join(run: Days) -> None:
-    """Note the stretches at one number of rooms that midnight cuts."""
+    """Note the stretches at one number of rooms that midnight cuts, and the rises at midnight."""
     swept = {today(part.begin): part for part in run.swept}
     held: tuple[int, datetime] | None = None
+
+    def begin(level: int) -> None:
+        run.sums.rise(NEVER if held is None else held[0], level)
 
     def change(level: int, at: datetime) -> None:
         nonlocal held
@@ -290,12 +296,14 @@ def _join(run: Days) -> None:
     day, end = run.first, today(run.until - timedelta.resolution) if run.begin < run.until else run.first - DAY
     while day <= end:
         if part := swept.get(day):
+            begin(part.levels[0])
             for level, start, _stop in part.pieces(part.begin, part.until):
                 if held is None or held[0] != level:
                     change(level, start)
             day = today(part.end)
             continue
         over, told = run.held(day), run.days.get(day, NOTHING)
+        begin(told.head + over)
         if held is None or held[0] != told.head + over:
             change(told.head + over, midnight(day))
         # Where the whole day was one piece its end is a midnight, and the next day says what came then.
@@ -504,17 +512,96 @@ class Short(NamedTuple):
         return int((self.end - self.start).total_seconds())
 
 
-def shortages(run: Run, rooms: int, now: datetime) -> list[Short]:
-    """The stretches up to now during which so many rooms or more were occupied, in order."""
-    if isinstance(run, Days):
-        # A stretch over midnight has both its days among these, which are swept together.
-        apart = set(days_between(run.first, run.last)).difference(run.whole)
-        days = apart | {day for day in run.whole if run.most(day) >= rooms}
-        return [
-            one._replace(going_on=one.end == now and one.end < run.end)
-            for part in run.sweep(days)
-            for one in shortages(part, rooms, now)
-        ]
+class Shortages(NamedTuple):
+    """How often, and for how many seconds, every room of the pool was occupied."""
+
+    times: int
+    seconds: int
+
+
+def shortages(run: Run, rooms: int) -> Shortages:
+    """The stretches up to now during which so many rooms or more were occupied, counted and added up."""
+    if isinstance(run, Course):
+        spans = _short_spans(run, rooms)
+        return Shortages(len(spans), courses.whole_seconds(stop - start for start, stop, _most in spans))
+    return Shortages(
+        # Each begins with a rise from fewer.
+        times=sum(count for level, count in run.sums.rises.items() if level >= rooms),
+        seconds=sum(length for level, length in run.sums.lasted.items() if level >= rooms) // 1_000_000,
+    )
+
+
+def longest_shortages(run: Run, rooms: int, now: datetime, most: int) -> list[Short]:
+    """The longest of these stretches, so many at most: the longest first, of equals the earlier."""
+    found: list[Short] = []
+    for bound, sweep in _chains(run, rooms):
+        if len(found) >= most and found[-1].seconds > bound:
+            break
+        for part in sweep():
+            found += [one._replace(going_on=one.end == now and one.end < run.end) for one in _shorts(part, rooms)]
+        found = sorted(found, key=lambda one: (-one.seconds, one.start))[:most]
+    return found
+
+
+class _Segment(NamedTuple):
+    """Days that are kept or swept together. bound: no stretch within them is longer, in seconds.
+
+    head, tail: whether every room is occupied as they begin, and as they end.
+    """
+
+    days: Sequence[date]
+    bound: int
+    head: bool
+    tail: bool
+
+
+def _chains(run: Run, rooms: int) -> list[tuple[int, Callable[[], list[Course]]]]:
+    """Days over whose midnights a stretch may go on: how long one may be at most, and what gives their courses.
+
+    Those with the longest first.
+    """
+    if isinstance(run, Course):
+        return [(0, lambda: [run])]
+    chains: list[list[_Segment]] = []
+    for one in _segments(run, rooms):
+        if chains and one.head and chains[-1][-1].tail and chains[-1][-1].days[-1] == one.days[0] - DAY:
+            chains[-1].append(one)
+        else:
+            chains.append([one])
+    found = []
+    for chain in chains:
+        days = [day for one in chain for day in one.days]
+        found.append((sum(one.bound for one in chain), partial(run.sweep, days)))
+    return sorted(found, key=lambda one: -one[0])
+
+
+def _segments(run: Days, rooms: int) -> list[_Segment]:
+    """The days on which so many rooms or more were occupied at once, in order."""
+    short = [day for day in run.whole if run.most(day) >= rooms]
+    bounds: dict[date, int] = {}
+    codes = [kept.code(day) for day in short]
+    for start in range(0, len(codes), 500):
+        rows = KeptLevel.objects.filter(stretch__in=codes[start : start + 500], size=courses.ALL, level__gte=rooms)
+        # The most of all is that of the fewest rooms of these.
+        longest = rows.order_by().values_list("stretch").annotate(over=Max("over"))
+        bounds |= {kept.day_of(code): seconds for code, seconds in longest}
+    found = []
+    for day in short:
+        begin, end = edges_of([day])
+        told, held = run.days.get(day, NOTHING), run.held(day)
+        # Where others were there all day, what is kept stands for fewer rooms.
+        bound = int((end - begin).total_seconds()) if held else bounds[day]
+        found.append(_Segment([day], bound, told.head + held >= rooms, told.tail + held >= rooms))
+    for part in run.swept:
+        if spans := _short_spans(part, rooms):
+            bound = max(-(-(stop - start) // timedelta(seconds=1)) for start, stop, _most in spans)
+            days = days_between(today(part.begin), today(part.end - timedelta.resolution))
+            found.append(_Segment(days, bound, spans[0][0] == part.begin, spans[-1][1] == part.end))
+    return sorted(found, key=lambda one: one.days[0])
+
+
+def _short_spans(run: Course, rooms: int) -> list[tuple[datetime, datetime, int]]:
+    """When so many rooms or more were occupied, and the most of each such stretch."""
     spans: list[tuple[datetime, datetime, int]] = []
     for level, start, stop in run.pieces(run.begin, run.until):
         if level < rooms:
@@ -523,9 +610,13 @@ def shortages(run: Run, rooms: int, now: datetime) -> list[Short]:
             spans[-1] = (spans[-1][0], stop, max(spans[-1][2], level))
         else:
             spans.append((start, stop, level))
+    return spans
+
+
+def _shorts(run: Course, rooms: int) -> list[Short]:
     began = [one.use.start for one in run.begun]
     found = []
-    for start, stop, most in spans:
+    for start, stop, most in _short_spans(run, rooms):
         inside = run.begun[bisect_left(began, start) : bisect_left(began, stop)]
         found.append(
             Short(
@@ -535,7 +626,7 @@ def shortages(run: Run, rooms: int, now: datetime) -> list[Short]:
                 began=len(inside),
                 without=sum(one.others >= rooms for one in inside),
                 extra=_extra(one.use for one in inside),
-                going_on=stop == now and stop < run.end,
+                going_on=False,
             )
         )
     return found
@@ -678,18 +769,13 @@ def _sums_by_size(run: Run, groups: Mapping[int, int]) -> dict[int, Sums]:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """What a period says of the pool. short: none where nobody knows how many rooms there are."""
+    """What a period says of the pool. short: None where nobody knows how many rooms there are."""
 
     size: Size
     run: Run
     asked: WhatIf
-    short: Sequence[Short]
+    short: Shortages | None
     extras: Extras
-
-    @property
-    def short_seconds(self) -> int | None:
-        """For how long no room of the pool was free; None where nobody knows how many there are."""
-        return None if self.size.rooms is None else sum(one.seconds for one in self.short)
 
 
 def picture(chosen: Filter, now: datetime) -> Picture:
@@ -700,6 +786,6 @@ def picture(chosen: Filter, now: datetime) -> Picture:
         size=there_is,
         run=run,
         asked=what_if(run),
-        short=shortages(run, there_is.rooms, now) if there_is.rooms else [],
+        short=shortages(run, there_is.rooms) if there_is.rooms else None,
         extras=extras(run, there_is.rooms),
     )

@@ -176,7 +176,11 @@ def test_at_one_instant_ends_come_first_and_those_who_begin_come_in_the_order_of
 def test_it_ran_short_in_just_the_seconds_in_which_all_rooms_were_occupied(world, rooms):
     uses, now = world
     run = run_of(uses, now)
-    found = pool.shortages(run, rooms, at(now))
+    longest = pool.longest_shortages(run, rooms, at(now), 99)
+    assert longest == sorted(longest, key=lambda one: (-one.seconds, one.start))
+    assert pool.longest_shortages(run, rooms, at(now), 2) == longest[:2]
+    found = sorted(longest, key=lambda one: one.start)
+    assert pool.shortages(run, rooms) == (len(found), sum(one.seconds for one in found))
     short = [when for when in range(BEGIN, min(END, now)) if occupied(uses, when) >= rooms]
     covered = [when for one in found for when in range(second(one.start), second(one.end))]
     assert covered == short  # in order, each once
@@ -479,7 +483,7 @@ def test_a_period_to_come_has_no_hours_yet(db):
     today = pool.course(Filter(first=date(2026, 3, 10), last=date(2026, 3, 12)), NOW)
     assert [one.seconds for one in pool.levels(today)] == [11 * 3600, 3600]
     assert pool.by_hour(today)[-1] == (datetime(2026, 3, 10, 11), 1)
-    assert [one.going_on for one in pool.shortages(today, 1, NOW)] == [True]
+    assert [one.going_on for one in pool.longest_shortages(today, 1, NOW, 5)] == [True]
 
 
 def test_an_open_period_begins_with_the_ledger(db):
@@ -525,7 +529,8 @@ def everything(chosen: Filter, now: datetime, rooms: int) -> dict[str, Any]:
         "days": pool.by_day(run),
         "course": pool.concurrency(run),
         "worst": [pool.worst_hours(run, count) for count in (1, 3, 10)],
-        "short": pool.shortages(run, rooms, now),
+        "short": pool.shortages(run, rooms),
+        "longest": [pool.longest_shortages(run, rooms, now, count) for count in (1, 2, 99)],
         "extras": (extras.meetings, extras.free, [(one.use.pk, one.others) for one in extras.needless]),
         "sizes": pool.by_size(run, pool.size(chosen)),
     }
