@@ -295,6 +295,10 @@ def longest_over(run: Course) -> dict[int, timedelta]:
             level, since = going_on.pop()
             found[level] = max(found.get(level, timedelta()), start - since)
         going_on.append((rooms, since))
+    # A stretch that never was at just so many rooms has been told of more alone.
+    longest = timedelta()
+    for level in sorted(found, reverse=True):
+        found[level] = longest = max(longest, found[level])
     return found
 
 

@@ -112,7 +112,10 @@ def room_usage(chosen: Filter, now: datetime) -> list[RoomUsage]:
 
 
 class SomeRooms(NamedTuple):
-    """Some rooms. rooms: how many there are; most: of some figures of Totals the largest of any known room."""
+    """Some rooms. rooms: how many there are; most: of some figures of Totals the largest of any known room.
+
+    It is 0 where none is more: a cost that was given back is less.
+    """
 
     rows: list[RoomUsage]
     rooms: int
@@ -145,13 +148,11 @@ def some_rooms(chosen: Filter, now: datetime, size: int, most: Sequence[str] = (
     shown = _between(rooms, values, (page - 1) * size, page * size, descending=sort.startswith("-"))
     known = [room for room in shown if room]
     rows = _rows(chosen, now, Room.objects.in_bulk(known).values(), by_room(chosen, now, shown), known)
-    largest = {
-        name: max(
-            (value for room, value in zip(figures.rooms, figures.of[name], strict=True) if room and value is not None),
-            default=0,
-        )
+    known_values = {
+        name: [value for room, value in zip(figures.rooms, figures.of[name], strict=True) if room and value is not None]
         for name in most
     }
+    largest = {name: max([0, *values]) for name, values in known_values.items()}
     return SomeRooms(in_order(rows, sort), len(rooms), largest)
 
 

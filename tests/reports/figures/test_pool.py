@@ -201,6 +201,21 @@ def test_it_ran_short_in_just_the_seconds_in_which_all_rooms_were_occupied(world
 
 
 @many
+@given(seconds())
+def test_the_longest_stretch_at_a_number_of_rooms_or_more_is_told_of_each_that_there_was(world):
+    uses, now = world
+    counted = [occupied(uses, when) for when in range(BEGIN, min(END, now))]
+    stretches = {
+        rooms: [len(list(group)) for short, group in itertools.groupby(counted, lambda one: one >= rooms) if short]  # noqa: B023
+        for rooms in set(counted)
+    }
+    found = courses.longest_over(run_of(uses, now))
+    assert {rooms: second(BASE + length) for rooms, length in found.items()} == {
+        rooms: max(lengths) for rooms, lengths in stretches.items()
+    }
+
+
+@many
 @given(seconds(), st.none() | st.integers(1, 5))
 def test_extra_rooms_are_judged_by_how_many_rooms_were_free(world, rooms):
     uses, now = world
@@ -572,6 +587,20 @@ def test_long_and_running_meetings_lie_over_kept_days(db):
     assert found[0]["edges"][3] == 3
     Ledger.objects.update(opening_hours="")
     assert [everything(chosen, NOW, rooms) for rooms in (1, 2, 3)] == found
+
+
+def test_a_night_shorter_than_its_two_days_say_hides_no_longer_stretch(db):
+    stretches = [
+        ("2026-03-02 09:00:00", "2026-03-02 12:00:00"),
+        ("2026-03-02 23:30:00", "2026-03-03 00:30:00"),
+        ("2026-03-03 09:00:00", "2026-03-03 12:00:00"),
+        ("2026-03-05 09:00:00", "2026-03-05 13:00:00"),
+    ]
+    take(*(meeting(uuid=start, start_time=start, end_time=end) for start, end in stretches))
+    folding.fold()
+    run = pool.course(Filter(first=date(2026, 3, 1), last=date(2026, 3, 8)), NOW)
+    assert [one.seconds // 3600 for one in pool.longest_shortages(run, 1, NOW, 1)] == [4]
+    assert [one.seconds // 3600 for one in pool.longest_shortages(run, 1, NOW, 3)] == [4, 3, 3]
 
 
 @pytest.mark.parametrize("change", [{"capacity": 50}, {"capacity": None}, {"temporary": True}])

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from reports import exports
 from reports.figures import telephony, usage
-from reports.figures.room_usage import ROOM_SORTS, most_used, room_usage
+from reports.figures.room_usage import FIGURE_OF, ROOM_SORTS, most_used, room_usage, some_rooms
 from reports.filter import Filter
 from reports.models import Room
 from tests.reports.figures.oracle import parts, periods, worlds
@@ -56,6 +56,61 @@ def test_the_most_used_rooms_are_the_first_of_all_in_that_order(db, world, data,
         assert most_used(chosen, world.now, most) == rows[:most]
 
 
+SORTS = [*ROOM_SORTS, *(f"-{name}" for name in ROOM_SORTS)]
+
+
+def held_by_all(chosen, now, size):
+    """A page of rooms is a part of all rooms, and its largest figures are those of all."""
+    rows = room_usage(chosen, now)
+    found = some_rooms(chosen, now, size, list(FIGURE_OF.values()))
+    page = max(1, min(chosen.page, -(-len(rows) // size)))
+    assert found.rooms == len(rows)
+    assert found.rows == rows[(page - 1) * size : page * size]
+    for name in FIGURE_OF.values():
+        known = [value for one in rows if one.room and (value := getattr(one.totals, name)) is not None]
+        assert found.most[name] == max([0, *known])
+
+
+@examples(100)
+@given(world=worlds(), data=st.data())
+def test_a_page_of_rooms_is_a_part_of_all(db, world, data):
+    part = {"sort": data.draw(st.sampled_from(SORTS) | st.just("")), "page": data.draw(st.integers(1, 4))}
+    chosen = replace(data.draw(periods(world)), **data.draw(parts()), **part)
+    with world.kept():
+        held_by_all(chosen, world.now, data.draw(st.integers(1, 3)))
+
+
+@pytest.mark.parametrize("sort", SORTS)
+def test_pages_of_equal_rooms_hold_each_once_in_the_order_of_their_names(sort):
+    take(
+        *(
+            meeting(
+                uuid=f"{number}",
+                host_id=f"T{number * 7 % 10}" if number else "",
+                participants=None if number % 4 == 1 else [],
+                telephony_usage=[call("1", "10:00:00", "10:01:00", 60, "1.00")] * (number % 3),
+            )
+            for number in range(12)
+        )
+    )
+    Room.objects.bulk_create(Room(host_id=host) for host in ("IDLE-1", "IDLE-2"))
+    for number in range(10):
+        Room.objects.filter(host_id=f"T{number}").update(
+            temporary=number > 3, label=f"Name {number * 3 % 10}" if number % 2 else "", capacity=number % 3 or None
+        )
+    for page in range(1, 7):
+        held_by_all(replace(DAY, sort=sort, page=page), NOW, 3)
+
+
+def test_a_cost_that_was_given_back_is_not_the_largest_there_is():
+    take(
+        meeting(uuid="a", telephony_usage=[call("1", "10:00:00", "10:01:00", 60, "-1.50")]),
+        meeting(uuid="b", host_id="T1", telephony_usage=None),
+    )
+    held_by_all(DAY, NOW, 1)
+    assert some_rooms(DAY, NOW, 1, ["call_cost"]).most == {"call_cost": 0}
+
+
 def hosts(chosen=DAY):
     return [one.host_id for one in room_usage(chosen, NOW)]
 
@@ -91,7 +146,7 @@ def test_utilisation_is_a_share_of_the_opening_hours():
     assert row["utilisation_percent"] == "5.6"
 
 
-@pytest.mark.parametrize("sort", [*ROOM_SORTS, *(f"-{name}" for name in ROOM_SORTS)])
+@pytest.mark.parametrize("sort", SORTS)
 def test_every_column_sorts_with_unknown_last(sort):
     silent = {"participants": None, "telephony_usage": None, "duration": None, "is_extra": None}
     take(
