@@ -1,6 +1,6 @@
 """The charts of the pool: rooms at once over time, hours at each level, what other numbers would have meant."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 from functools import partial
@@ -8,7 +8,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from dashboard.charts import Chart, bar_label, bar_name, parts_of
+from dashboard.charts import MOST_BARS, Chart, bar_label, bar_name, parts_of
 from dashboard.filters import day_links, link
 from dashboard.templatetags import ledger
 from reports import csvtable
@@ -123,18 +123,39 @@ def _axis(levels: Sequence[Level], pool: int | None) -> int:
     return max(top, pool) if pool and pool <= LONGEST_AXIS else top
 
 
+def _step(count: int) -> int:
+    """How many numbers of rooms go together, where there are so many: no more parts than can be told apart."""
+    tens = 1
+    while count > 5 * tens * MOST_BARS:
+        tens *= 10
+    return next(step for step in (tens, 2 * tens, 5 * tens) if count <= step * MOST_BARS)
+
+
+def _said(description: str, step: int, each: str) -> str:
+    """What a chart is about, and what it leaves out."""
+    return description if step == 1 else f"{description} {each % {'step': ledger.count(step)}}"
+
+
 def hours_at_levels(levels: Sequence[Level], pool: int | None, url: HourUrl, csv_url: str) -> Chart:
-    """For how long so many rooms were occupied, told apart by opening hours; from the pool's size on none was free."""
+    """For how long so many rooms were occupied, told apart by opening hours; from the pool's size on none was free.
+
+    Of very many numbers some go together in each bar, which leads to an hour of the most.
+    """
     count = _axis(levels, pool) + 1
     full = pool or count
+    step = _step(count)
+    starts = range(0, count, step)
 
     def drawn(seconds: Callable[[Level], int], low: int, high: int) -> list[float | None]:
-        found: list[float | None] = [None] * count
-        for one in levels[low:high]:
-            found[one.rooms] = float(csvtable.hours(seconds(one)))
-        return found
+        return [
+            float(csvtable.hours(sum(seconds(one) for one in part))) if part else None
+            for start in starts
+            for part in [levels[max(low, start) : min(high, start + step)]]
+        ]
 
-    links = [url(one.hour) if one.hour and one.rooms else "" for one in levels]
+    parts = [part for start in starts if (part := levels[start : start + step])]
+    hours = [[one.hour for one in part if one.hour and one.rooms] for part in parts]
+    links = [url(found[-1]) if found else "" for found in hours]
     datasets = [
         {"label": _("in opening hours"), "data": drawn(lambda one: one.opening_seconds, 0, full), "tone": 1},
         {
@@ -150,11 +171,15 @@ def hours_at_levels(levels: Sequence[Level], pool: int | None, url: HourUrl, csv
         id="chart-hours-at-level",
         kind="bar",
         title=_("Hours at each number of rooms"),
-        description=_("For how long exactly so many were occupied. Choose a bar to see an hour of it."),
+        description=_said(
+            _("For how long exactly so many were occupied. Choose a bar to see an hour of it."),
+            step,
+            _("%(step)s numbers to a bar; the CSV has each."),
+        ),
         data={
             "kind": "bar",
             "stacked": True,
-            "labels": [str(rooms) for rooms in range(count)],
+            "labels": [_span(start, min(start + step, count) - 1, str) for start in starts],
             "x_title": _("rooms at once"),
             "datasets": datasets,
             "links": links,
@@ -163,34 +188,47 @@ def hours_at_levels(levels: Sequence[Level], pool: int | None, url: HourUrl, csv
         table_head=[_("Rooms at once"), _("Hours"), _("In opening hours"), _("At least so many")],
         table_rows=[
             [
-                ledger.count(one.rooms),
-                ledger.hours2(one.seconds),
-                ledger.hours2(one.opening_seconds),
-                ledger.hours2(one.at_least_seconds),
+                _span(part[0].rooms, part[-1].rooms, ledger.count),
+                ledger.hours2(sum(one.seconds for one in part)),
+                ledger.hours2(sum(one.opening_seconds for one in part)),
+                ledger.hours2(part[0].at_least_seconds),
             ]
-            for one in levels
+            for part in parts
         ],
         csv_url=csv_url,
         row_urls=links,
     )
 
 
+def _span(first: int, last: int, written: Callable[[int], str]) -> str:
+    return written(first) if first == last else f"{written(first)}–{written(last)}"
+
+
+def _points(count: int, step: int, marked: Iterable[int | None]) -> list[int]:
+    """The numbers of rooms, fewer than `count`, that a line has points at: the marked ones and the last among them."""
+    return sorted({*range(0, count, step), count - 1, *(one for one in marked if one is not None and one < count)})
+
+
 def what_if(levels: Sequence[Level], asked: WhatIf, pool: int | None, rented: str, url: HourUrl, csv_url: str) -> Chart:
     """How many meetings would have found none of so many rooms; the pool and what serves 99% are marked.
 
-    rented: what the point of the pool is called.
+    rented: what the point of the pool is called. Of very many numbers only some have a point.
     """
     count = _axis(levels, pool) + 1
-    without = [one.without for one in levels] + [0] * (count - len(levels))
+    step = _step(count)
+    enough = asked.rooms_for(990)
+    places = _points(count, step, (enough, pool, levels[-1].rooms))
+    shown = [levels[rooms] for rooms in places if rooms < len(levels)]
+    without = [one.without for one in shown] + [0] * (len(places) - len(shown))
     # A level that never was has no hour to lead to.
-    links = [url(one.hour) if one.hour and one.rooms else "" for one in levels]
+    links = [url(one.hour) if one.hour and one.rooms else "" for one in shown]
 
     def point(label: str, rooms: int, tone: int) -> dict[str, Any]:
-        data = [without[rooms] if place == rooms else None for place in range(count)]
+        data = [value if place == rooms else None for place, value in zip(places, without, strict=True)]
         return {"label": label, "data": data, "tone": tone, "mark": "point"}
 
     datasets: list[dict[str, Any]] = [{"label": _("would have found none"), "data": without, "tone": 1}]
-    if (enough := asked.rooms_for(990)) is not None:
+    if enough is not None:
         named = _("%(share)s served: %(rooms)s") % {"share": "99%", "rooms": ledger.count(enough)}
         datasets.append(point(named, enough, 3))
     if pool and pool < count:
@@ -199,10 +237,12 @@ def what_if(levels: Sequence[Level], asked: WhatIf, pool: int | None, rented: st
         id="chart-what-if",
         kind="line",
         title=_("With so many rooms"),
-        description=_("Meetings that would have found none. Choose a point to see an hour with so many in use."),
+        description=_said(
+            _("Meetings that would have found none. Choose a point to see an hour with so many in use."), step, _each()
+        ),
         data={
             "kind": "line",
-            "labels": [str(rooms) for rooms in range(count)],
+            "labels": [str(rooms) for rooms in places],
             "x_title": _("rooms"),
             "datasets": datasets,
             "links": links,
@@ -210,11 +250,15 @@ def what_if(levels: Sequence[Level], asked: WhatIf, pool: int | None, rented: st
         table_head=[_("Rooms"), _("Would have found none"), _("Served")],
         table_rows=[
             [ledger.count(one.rooms), ledger.count(one.without), ledger.percent(asked.served(one.rooms))]
-            for one in levels
+            for one in shown
         ],
         csv_url=csv_url,
         row_urls=links,
     )
+
+
+def _each() -> str:
+    return _("In steps of %(step)s; the CSV has each.")
 
 
 def what_if_by_size(sizes: Sequence[OfSize], csv_url: str) -> Chart | None:
@@ -222,16 +266,20 @@ def what_if_by_size(sizes: Sequence[OfSize], csv_url: str) -> Chart | None:
     shown = [one for one in sizes if one.kind == "size" and one.asked.meetings]
     if len(shown) < 2:
         return None
-    top = max(one.asked.rooms_for(1000) or 0 for one in shown)
+    count = max(one.asked.rooms_for(1000) or 0 for one in shown) + 1
+    step = _step(count)
+    places = _points(count, step, ())
     names = [_("%(seats)s seats") % {"seats": ledger.count(one.seats)} for one in shown]
     return Chart(
         id="chart-what-if-by-size",
         kind="line",
         title=_("With so many rooms of a size"),
-        description=_("Of the meetings in rooms of that size, those that would have found none of so many."),
+        description=_said(
+            _("Of the meetings in rooms of that size, those that would have found none of so many."), step, _each()
+        ),
         data={
             "kind": "line",
-            "labels": [str(rooms) for rooms in range(top + 1)],
+            "labels": [str(rooms) for rooms in places],
             "x_title": _("rooms of the size"),
             "unit": "%",
             "datasets": [
@@ -239,8 +287,7 @@ def what_if_by_size(sizes: Sequence[OfSize], csv_url: str) -> Chart | None:
                     "label": name,
                     # A share of its own meetings: the sizes are not used alike.
                     "data": [
-                        float(csvtable.percent(one.asked.without(rooms) / one.asked.meetings))
-                        for rooms in range(top + 1)
+                        float(csvtable.percent(one.asked.without(rooms) / one.asked.meetings)) for rooms in places
                     ],
                     "tone": place % TONES + 1,
                 }
@@ -257,7 +304,7 @@ def what_if_by_size(sizes: Sequence[OfSize], csv_url: str) -> Chart | None:
                     for left in [one.asked.without(rooms)]
                 ),
             ]
-            for rooms in range(top + 1)
+            for rooms in places
         ],
         csv_url=csv_url,
     )

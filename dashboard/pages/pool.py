@@ -24,7 +24,7 @@ from reports.filter import Filter
 from reports.models import Meeting
 
 WORST = 10
-ROWS = 15
+ROWS = 10
 # What selects some of the meetings, besides the period and the rooms.
 NARROWING = (
     *("q", "state", "extra", "calls", "weekday", "hour", "type", "country", "phone", "priced", "uuid", "name"),

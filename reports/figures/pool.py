@@ -10,7 +10,8 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from functools import partial
+from functools import cached_property, partial
+from itertools import accumulate
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -255,18 +256,22 @@ def _kept_sums(run: Days, *, every: bool) -> dict[int, Sums]:
         only: dict[str, Any] = {} if every else {"size": courses.ALL}
         for row in kept.rows(KeptLevel, spans, names, apart=False, **only):
             group = row.get("size", courses.ALL)
-            one = sums.setdefault(group, Sums())
+            if (one := sums.get(group)) is None:
+                one = sums[group] = Sums()
             level = row["level"] + added.get(group, 0)
-            for counter, name, unit in (
-                (one.lasted, "seconds", 1_000_000),
-                (one.opened, "opening", 1_000_000),
-                (one.begun, "begun", 1),
-                (one.extra, "extra", 1),
-                (one.told, "told", 1),
-                (one.rises, "rises", 1),
-            ):
-                if row[name]:
-                    counter[level] += row[name] * unit
+            # One by one: there are thousands of rows.
+            if seconds := row["seconds"]:
+                one.lasted[level] += seconds * 1_000_000
+            if seconds := row["opening"]:
+                one.opened[level] += seconds * 1_000_000
+            if count := row["begun"]:
+                one.begun[level] += count
+            if count := row["extra"]:
+                one.extra[level] += count
+            if count := row["told"]:
+                one.told[level] += count
+            if count := row["rises"]:
+                one.rises[level] += count
             if row["longest"] is not None:
                 one.note(level, *holding.longest_of(row["longest"]))
         for group, one in sums.items():
@@ -418,7 +423,7 @@ class Level(NamedTuple):
     hour: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class WhatIf:
     """What fewer or more rooms would have meant. meetings: of the period; others: when each began, counted."""
 
@@ -427,7 +432,13 @@ class WhatIf:
 
     def without(self, rooms: int) -> int:
         """Meetings that began while so many others or more were already occupying rooms."""
-        return sum(count for others, count in self.others.items() if others >= rooms)
+        return self._from[max(0, rooms)] if rooms < len(self._from) else 0
+
+    @cached_property
+    def _from(self) -> list[int]:
+        """The same by the number of rooms: it is asked of hundreds."""
+        counts = [self.others.get(others, 0) for others in range(max(self.others, default=-1), -1, -1)]
+        return list(accumulate(counts))[::-1]
 
     def served(self, rooms: int) -> float | None:
         """The share of the meetings that would have found one of so many rooms; None without a meeting."""

@@ -53,6 +53,7 @@ class Size:
 
 
 LARGE = Size(200_000, 2_000_000, 200_000, 500, 731)
+ALL_HANDS = 30  # each so many days the meetings of three are at the same hour, and the pool runs short
 
 
 def records(size: Size, last: date, seed: int = 1) -> Iterator[MeetingRecord]:
@@ -61,15 +62,19 @@ def records(size: Size, last: date, seed: int = 1) -> Iterator[MeetingRecord]:
     names = [f"{rng.choice(SURNAMES)}{rng.choice(GIVEN)}{rng.choice(GIVEN)}" for _ in range(4000)]
     first = last - timedelta(days=size.days - 1)
     series = [f"15{number:08d}" for number in range(2000)]
+    together = 0
     for number in range(size.meetings):
-        day = first + timedelta(days=number * size.days // size.meetings)
+        place = number * size.days // size.meetings
+        all_hands = place >= ALL_HANDS and place % ALL_HANDS < 3
+        together = together + 1 if all_hands else 0
+        day = first + timedelta(days=place - (place % ALL_HANDS if all_hands else 0))
         hour = rng.choices(
             range(24), (1, 1, 1, 1, 1, 1, 2, 5, 20, 40, 30, 15, 8, 25, 35, 25, 20, 10, 5, 4, 3, 2, 1, 1)
         )[0]
         start = datetime(day.year, day.month, day.day, tzinfo=UTC) + timedelta(
-            hours=hour - 8, minutes=rng.randrange(0, 60, 5), seconds=rng.randrange(60)
+            hours=(10 if all_hands else hour) - 8, minutes=rng.randrange(0, 60, 5), seconds=rng.randrange(60)
         )
-        booked = rng.choice((15, 30, 30, 45, 60, 60, 90, 120)) * 60
+        booked = (90 if all_hands else rng.choice((15, 30, 30, 45, 60, 60, 90, 120))) * 60
         end = start + timedelta(seconds=int(booked * rng.uniform(0.4, 1.3)))
         count = max(0, int(rng.expovariate(size.meetings / max(1, size.visits))))
         visits = []
@@ -91,19 +96,21 @@ def records(size: Size, last: date, seed: int = 1) -> Iterator[MeetingRecord]:
                     total=Decimal(minutes * 6) / 100 if rng.random() > 0.01 else None,
                 )
             )
-        room = rng.randrange(size.rooms)
+        # Who finds no room in the pool is given one that is temporary.
+        extra = together > size.rooms
+        room = f"EXTRA-{number:07}" if extra else f"HOST-{(together or rng.randrange(size.rooms)) % size.rooms:04}"
         yield MeetingRecord(
             shape=Shape.PAGED,
             room_name=None,
             room_email=None,
             uuid=f"{seed:02x}{number:022x}==",
-            host_id=f"HOST-{room:04}",
+            host_id=room,
             meeting_id=rng.choice(series),
             topic=f"{rng.choice(TOPICS)} {rng.randrange(400)}",
             start_time=start,
             duration=booked,
             end_time=end,
-            is_extra=False,
+            is_extra=extra,
             visits=tuple(visits) if rng.random() > 0.01 else None,
             calls=tuple(calls),
         )

@@ -139,7 +139,15 @@ def _reader(site: Site, found: Places, pages: dict[str, Page], rng: random.Rando
 def provider() -> Iterator[dict[str, str]]:
     """A simulated provider whose year takes longer to pull than the readers read; the settings that lead to it."""
     port = free_port()
-    command = [sys.executable, str(Path(settings.BASE_DIR) / "manage.py"), "sandbox", "--port", str(port)]
+    command = [
+        sys.executable,
+        str(Path(settings.BASE_DIR) / "manage.py"),
+        "sandbox",
+        "--port",
+        str(port),
+        "--rooms",
+        "500",
+    ]
     process = subprocess.Popen([*command, "--meetings-per-day", "600"], stdout=subprocess.DEVNULL)
     try:
         yield {

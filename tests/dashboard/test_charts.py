@@ -2,7 +2,7 @@
 
 import itertools
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from urllib.parse import parse_qs, urlsplit
 
@@ -10,11 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard import charts
+from dashboard import charts, pool_charts
 from dashboard.templatetags import ledger
 from reports import csvtable
 from reports.figures import usage
 from reports.figures.people import Person
+from reports.figures.pool import Level, OfSize, WhatIf
 from reports.figures.telephony import Calls, Month, add
 from reports.figures.usage import Totals
 from reports.filter import Filter
@@ -214,3 +215,84 @@ def test_a_day_with_nothing_but_calls_tells_nothing_of_meetings():
     assert usage.together([called, Totals(meetings=1)]).call_seconds is None
     assert usage.together([silent, Totals(meetings=1)]).calls == 0
     assert usage.together([Totals(), Totals()]) == Totals()
+
+
+# Very many rooms at once ---------------------------------------------------------------------------------
+
+
+def many_levels(top):
+    """Levels from none to `top` rooms: a different length at each, and a meeting that began beside each number."""
+    asked = WhatIf(top, dict.fromkeys(range(top), 1))
+    lengths = [60 * (rooms + 1) for rooms in range(top + 1)]
+    least = list(itertools.accumulate(lengths[::-1]))[::-1]
+    return asked, [
+        Level(rooms, length, least[rooms], length // 2, asked.without(rooms), datetime(2026, 3, 9, rooms % 24))
+        for rooms, length in enumerate(lengths)
+    ]
+
+
+def hour_link(hour):
+    return f"/meetings/?during={hour:%H}"
+
+
+@given(top=st.integers(1, 2500), size=st.none() | st.integers(1, 2600))
+def test_of_very_many_rooms_some_go_together_and_no_hour_is_lost(top, size):
+    _asked, levels = many_levels(top)
+    chart = pool_charts.hours_at_levels(levels, size, hour_link, "/pool.csv")
+    labels = chart.data["labels"]
+    assert len(labels) <= charts.MOST_BARS
+    # The bars follow one another without a gap, and hold all the time there was.
+    spans = [[int(end) for end in label.split("–")] for label in labels]
+    assert spans[0][0] == 0
+    assert all(after[0] == before[-1] + 1 for before, after in itertools.pairwise(spans))
+    assert spans[-1][-1] == pool_charts._axis(levels, size)
+    for place, span in enumerate(spans):
+        inside = levels[span[0] : span[-1] + 1]
+        drawn = sum(one["data"][place] or 0 for one in chart.data["datasets"])
+        assert drawn == pytest.approx(sum(one.seconds for one in inside) / 3600, abs=0.02)
+        if inside:
+            row = chart.table_rows[place]
+            assert row[1:] == [
+                ledger.hours2(sum(one.seconds for one in inside)),
+                ledger.hours2(sum(one.opening_seconds for one in inside)),
+                ledger.hours2(inside[0].at_least_seconds),
+            ]
+            assert chart.data["links"][place] == (hour_link(inside[-1].hour) if inside[-1].rooms else "")
+    if (size or top) < top:
+        short = chart.data["datasets"][2]["data"]
+        assert sum(value or 0 for value in short) == pytest.approx(
+            levels[size].at_least_seconds / 3600, abs=0.01 * len(short)
+        )
+    assert len(chart.table_rows) == len(chart.data["links"]) == sum(span[0] <= top for span in spans)
+    assert ("the CSV has each" in chart.description) == (len(labels) < spans[-1][-1] + 1)
+
+
+@given(top=st.integers(1, 2500), size=st.none() | st.integers(1, 2600))
+def test_a_curve_over_very_many_rooms_has_the_points_that_are_spoken_of(top, size):
+    asked, levels = many_levels(top)
+    chart = pool_charts.what_if(levels, asked, size, "rented", hour_link, "/pool.csv")
+    places = [int(label) for label in chart.data["labels"]]
+    curve, enough, *rented = chart.data["datasets"]
+    assert places == sorted(set(places))
+    assert len(places) <= charts.MOST_BARS + 4
+    assert (places[0], places[-1]) == (0, pool_charts._axis(levels, size))
+    assert top in places
+    assert curve["data"] == [asked.without(rooms) for rooms in places]
+    assert [rooms for rooms, value in zip(places, enough["data"], strict=True) if value is not None] == [
+        asked.rooms_for(990)
+    ]
+    for one in rented:
+        assert [rooms for rooms, value in zip(places, one["data"], strict=True) if value is not None] == [size]
+    assert bool(rented) == bool(size and size <= places[-1])
+    assert [row[0] for row in chart.table_rows] == [ledger.count(rooms) for rooms in places if rooms <= top]
+    assert len(chart.table_rows) == len(chart.data["links"])
+
+
+def test_a_curve_of_each_size_is_thinned_too():
+    many, few = (many_levels(top)[0] for top in (700, 30))
+    sizes = [OfSize("size", seats, 5, [], 9, 0, asked) for seats, asked in ((10, many), (50, few))]
+    chart = pool_charts.what_if_by_size(sizes, "/sizes.csv")
+    places = [int(label) for label in chart.data["labels"]]
+    assert places == [*range(0, 700, 10), 700]
+    assert chart.data["datasets"][1]["data"][:5] == [100, 66.7, 33.3, 0, 0]
+    assert [row[0] for row in chart.table_rows] == [ledger.count(rooms) for rooms in places]

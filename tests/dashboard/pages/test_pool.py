@@ -303,7 +303,7 @@ def test_a_pool_out_of_all_proportion_does_not_stretch_the_axis(admin):
     with time_machine.travel(NOW, tick=False):
         rented(of25=LONGEST_AXIS)
         chart = read(admin, DAY).chart("chart-what-if")
-        assert len(chart["labels"]) == LONGEST_AXIS + 1
+        assert chart["labels"][-1] == str(LONGEST_AXIS)
         assert [one["label"] for one in chart["datasets"]][2] == f"rented: {LONGEST_AXIS}"
         Licence.objects.all().delete()
         rented(of25=LONGEST_AXIS + 1)
