@@ -337,17 +337,18 @@ def rows(
     *,
     apart: bool = False,
     among: Sequence[int] | None = None,
+    but: Mapping[str, int] | None = None,
     **only: str | int,
 ) -> list[Row]:
     """Kept sums of some stretches, added up by the key columns of the model. only: keys with one value.
-    among: of these rooms alone, by their ids.
+    among: of these rooms alone, by their ids. but: keys with any other value than this.
 
     Out: rows of `names` and of the keys that are not in `only`; `apart`: of each stretch, with its code, by itself.
     """
     if not spans:
         return []
     keys = ["stretch"] * apart + [name for name in columns_of(model)[0] if name not in only]
-    statement, parameters = added_up(model, spans, keys, names, among=among, **only)
+    statement, parameters = added_up(model, spans, keys, names, among=among, but=but, **only)
     fields = [*keys, *names]
     with connection.cursor() as cursor:
         cursor.execute(statement, parameters)
@@ -364,6 +365,7 @@ def added_up(
     names: Sequence[str],
     *,
     among: Sequence[int] | None = None,
+    but: Mapping[str, int] | None = None,
     **only: str | int | Sequence[str | int],
 ) -> tuple[str, list[Any]]:
     """The statement of `rows` and its parameters: `keys`, then `names`, under these names. There is a stretch.
@@ -376,6 +378,9 @@ def added_up(
     if among is not None:
         where += f" AND room IN ({', '.join(['%s'] * len(among)) or 'NULL'})"
         parameters += among
+    for name, unwanted in (but or {}).items():
+        where += f" AND {quote(name)} <> %s"
+        parameters.append(unwanted)
     for name, value in only.items():
         if isinstance(value, str | int):
             where += f" AND {quote(name)} = %s"

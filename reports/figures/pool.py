@@ -236,11 +236,11 @@ def _course_of_days(chosen: Filter, now: datetime) -> Days:
 
 
 def _kept_sums(run: Days, *, every: bool) -> dict[int, Sums]:
-    """The sums over the days that are kept of all rooms together; every: and of each group of them."""
+    """The sums over the days that are kept of all rooms together; every: of each group of them instead."""
     alike: dict[Over, list[date]] = {}
     for day in run.whole:
         alike.setdefault(tuple(sorted(run.over[day].items())) if day in run.over else (), []).append(day)
-    found = {courses.ALL: Sums()}
+    found: dict[int, Sums] = {} if every else {courses.ALL: Sums()}
     apart = set(days_between(run.first, run.last)).difference(run.whole)
     for over, days in alike.items():
         added = dict(over)
@@ -251,9 +251,9 @@ def _kept_sums(run: Days, *, every: bool) -> dict[int, Sums]:
             begin, end = edges_of(part)
             lasted += (end - begin) // MICROSECOND
             opened += sum((stop - start) // MICROSECOND for start, stop in opening(part[0], part[-1]))
-        sums = {group: Sums() for group in {courses.ALL, *(added if every else ())}}
+        sums = {group: Sums() for group in (added.keys() - {courses.ALL} if every else (courses.ALL,))}
         names = ["seconds", "opening", "begun", "extra", "told", "rises", "longest"]
-        only: dict[str, Any] = {} if every else {"size": courses.ALL}
+        only: dict[str, Any] = {"but": {"size": courses.ALL}} if every else {"size": courses.ALL}
         for row in kept.rows(KeptLevel, spans, names, apart=False, **only):
             group = row.get("size", courses.ALL)
             if (one := sums.get(group)) is None:
@@ -764,7 +764,6 @@ def _sums_by_size(run: Run, groups: Mapping[int, int]) -> dict[int, Sums]:
     found: dict[int, Sums] = {}
     if isinstance(run, Days):
         found = _kept_sums(run, every=True)
-        del found[courses.ALL]
         # One that runs without having occupied a room in the period is one of its group.
         for use in run.long:
             found.setdefault(courses.group_of(use.room, use.extra, groups), Sums())

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from itertools import islice
 from typing import Any
 
 from django.db import connection, transaction
@@ -130,20 +131,17 @@ def fill(size: Size, last: date, now: datetime) -> dict[str, int]:
     stream = records(size, last)
     moment = spelt(now)
     pk = 0
-    while True:
+    while batch := list(islice(stream, BATCH)):
         meetings: list[Sequence[Any]] = []
         visits: list[Sequence[Any]] = []
         calls: list[Sequence[Any]] = []
-        for record in stream:
+        book.make_missing(batch)
+        for record in batch:
             pk += 1
             ready = prepared.prepare(record, zone)
             meetings.append((pk, *importer.fresh_row(record, ready, book, pull, moment, veil)))
             visits += importer.of_meeting(pk, ready.visits)
             calls += importer.of_meeting(pk, ready.calls)
-            if len(meetings) == BATCH:
-                break
-        if not meetings:
-            break
         with transaction.atomic():
             bulk.insert_rows(Meeting, ("id", *importer.OF_MEETINGS), meetings, ready=True)
             bulk.insert_rows(Participant, importer.OF_VISITS, visits, ready=True)

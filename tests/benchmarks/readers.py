@@ -77,7 +77,8 @@ class Places:
 def places() -> Places:
     newest = Meeting.objects.order_by("-start_time").values_list("pk", flat=True)[:2000]
     names = Participant.objects.exclude(name_key="").order_by("pk").values_list("name_key", flat=True)[:2000]
-    return Places(list(Room.objects.values_list("host_id", flat=True)), list(newest), sorted(set(names)))
+    hosts = Room.objects.filter(temporary=False).values_list("host_id", flat=True)
+    return Places(list(hosts), list(newest), sorted(set(names)))
 
 
 def read(count: int, seconds: float, think: float) -> Outcome:
