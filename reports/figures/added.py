@@ -65,7 +65,8 @@ def meetings_by_day(chosen: Filter, sums: Sums) -> dict[date, Row]:
     )
 
 
-ROOMS = Kind(KeptRooms, "room", ROOM_KEY, _meetings)
+# Temporary rooms may be thousands.
+ROOMS = Kind(KeptRooms, "room", ROOM_KEY, _meetings, many=True)
 SERIES = {by: Kind(KeptSeries, "key", key, _meetings, {"by": by}, many=True) for by, key in SERIES_KEYS.items()}
 
 
@@ -106,7 +107,9 @@ def calls(chosen: Filter, sums: Sums) -> Row | None:
     return found.get("")
 
 
-CALLS = {by: Kind(KeptCalls, "key", key, _calls, {"by": by}, many=by == "phone") for by, key in CALL_KEYS.items()}
+CALLS = {
+    by: Kind(KeptCalls, "key", key, _calls, {"by": by}, many=by in ("phone", "room")) for by, key in CALL_KEYS.items()
+}
 # With the last local day of each group.
 CALLS_WITH_LAST = CALL_SUMS | {"last": Max("local_day")}
 
