@@ -150,9 +150,13 @@ class Kind:
         """The sums of some groups of a filter, by their keys."""
         return self._told(sums, self._raw(chosen, sums, keys)) if keys else {}
 
-    def tuples(self, chosen: Filter, sums: Sums) -> Iterable[Sequence[Any]]:
-        """The key, then the sums, of every group of a filter: the quickest where there are tens of thousands."""
-        return kept.told(self.model, [self.key, *sums], self._raw(chosen, sums))
+    def columns(self, chosen: Filter, sums: Sums) -> tuple[Sequence[Any], dict[str, Sequence[Any]]]:
+        """The keys of every group of a filter, and its sums by name in their order: the quickest where there are tens
+        of thousands.
+        """
+        raw = self._raw(chosen, sums)
+        keys, *values = kept.told_columns(self.model, [self.key, *sums], raw)
+        return keys, dict(zip(sums, values, strict=True))
 
     def _raw(self, chosen: Filter, sums: Sums, keys: Sequence[Any] | None = None) -> list[Sequence[Any]]:
         ctes, parameters = self._ctes(chosen, sums, keys)

@@ -244,13 +244,17 @@ def figures_by_room(chosen: Filter, now: datetime, names: Sequence[str]) -> Figu
     call_columns = ["dials", *(CALL_FIGURES[name] for name in names if name in CALL_FIGURES)]
     sums = {column: MEETING_SUMS[column] for column in columns}
     call_sums = {column: CALL_SUMS[column] for column in call_columns}
-    rows: dict[int | None, Sequence[Any]] = {key or None: row for key, *row in added.ROOMS.tuples(chosen, sums)}
-    calls = {added.room_of(key): row for key, *row in added.CALLS["room"].tuples(chosen, call_sums)}
-    rooms = [*rows, *(room for room in calls if room not in rows)]
-    no_row, no_calls = [_NO_MEETING[name] for name in sums], [_NO_CALL[name] for name in call_sums]
     # Column by column: row by row it takes three times as long.
-    told = _columns(sums, [rows.get(room, no_row) for room in rooms])
-    dialled = _columns(call_sums, [calls.get(room, no_calls) for room in rooms])
+    room_keys, told = added.ROOMS.columns(chosen, sums)
+    call_keys, dialled = added.CALLS["room"].columns(chosen, call_sums)
+    rooms = [key or None for key in room_keys]
+    called = {added.room_of(key): place for place, key in enumerate(call_keys)}
+    if only_called := called.keys() - set(rooms):
+        rooms += only_called
+        told = {name: [*column, *[_NO_MEETING[name]] * len(only_called)] for name, column in told.items()}
+    # Where nobody called, the place after the last.
+    at = [called.get(room, len(called)) for room in rooms]
+    dialled = {name: list(map([*column, _NO_CALL[name]].__getitem__, at)) for name, column in dialled.items()}
     found: dict[str, list[Any]] = {}
     for name in names:
         if name in OF_MEETINGS:
@@ -293,10 +297,6 @@ def most_used_rooms(chosen: Filter, now: datetime, most: int) -> list[int]:
     running = sorted({meeting.room_id for meeting, _growth in _growing(chosen, now) if meeting.room_id})
     known = Among("key_ <> %s", [UNKNOWN_ROOM])
     return list(added.ROOMS.top(chosen, _USED, Order(_USED_SECONDS), most, among=known, also=running).rows)
-
-
-def _columns(names: Iterable[str], rows: Sequence[Sequence[Any]]) -> dict[str, Sequence[Any]]:
-    return dict(zip(names, zip(*rows, strict=True), strict=True)) if rows else dict.fromkeys(names, ())
 
 
 def days(chosen: Filter, now: datetime) -> list[tuple[date, Totals]]:

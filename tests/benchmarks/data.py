@@ -43,12 +43,12 @@ class Size:
     days: int
 
     def part(self, share: float) -> "Size":
-        """The same company, so much smaller; as many days and rooms."""
+        """The same company, so much smaller or larger; as many days, and rooms where it is smaller."""
         return Size(
             max(1, int(self.meetings * share)),
             max(1, int(self.visits * share)),
             max(1, int(self.calls * share)),
-            self.rooms,
+            int(self.rooms * max(1, share)),
             self.days,
         )
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reports import exports
+from reports import exports, folding
 from reports.figures import telephony, usage
 from reports.figures.room_usage import FIGURE_OF, ROOM_SORTS, most_used, room_usage, some_rooms
 from reports.filter import Filter
@@ -100,6 +100,29 @@ def test_pages_of_equal_rooms_hold_each_once_in_the_order_of_their_names(sort):
         )
     for page in range(1, 7):
         held_by_all(replace(DAY, sort=sort, page=page), NOW, 3)
+
+
+@pytest.mark.parametrize("folded", [False, True])
+def test_rooms_that_were_only_called_after_midnight_are_there_too(folded):
+    night = {"start_time": "2026-03-08 23:30:00", "end_time": "2026-03-09 00:30:00"}
+    after = [call("1", "00:10:00", "00:20:00", 10, "3.00")]
+    take(
+        meeting(uuid="a", host_id="TEMP", is_extra=1, telephony_usage=after, **night),
+        meeting(uuid="b", telephony_usage=after * 2, **night),
+        meeting(uuid="c", host_id="", is_extra=1, telephony_usage=after, **night),
+        meeting(uuid="d", host_id="OTHER", is_extra=1, telephony_usage=[]),
+    )
+    if folded:
+        folding.fold()
+    assert {one.host_id: one.totals.calls for one in room_usage(DAY, NOW)} == {
+        "HOST-1": 2,
+        "TEMP": 1,
+        "": 1,
+        "OTHER": 0,
+    }
+    for sort in ("-calls", "-call_cost", "meetings", "room"):
+        for page in (1, 2, 3, 4):
+            held_by_all(replace(DAY, sort=sort, page=page), NOW, 1)
 
 
 def test_a_cost_that_was_given_back_is_not_the_largest_there_is():
